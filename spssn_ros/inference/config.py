@@ -1,0 +1,177 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""How inference runs: device, backend, precision, input size."""
+
+import math
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from spssn_ros.errors import ConfigError
+
+Size = tuple[int, int]
+"""(width, height) in pixels."""
+
+MIN_SIDE = 32
+
+
+class Device(str, Enum):
+    """Where the network runs; `auto` is CUDA where there is a GPU, else the CPU."""
+
+    AUTO = 'auto'
+    CUDA = 'cuda'
+    CPU = 'cpu'
+
+
+class BackendName(str, Enum):
+    """What runs it; `auto` is torch on CUDA, and on the CPU OpenVINO where it is installed."""
+
+    AUTO = 'auto'
+    TORCH = 'torch'
+    OPENVINO = 'openvino'
+
+
+class Precision(str, Enum):
+    """Arithmetic of the network; `auto` is the fastest that the device has instructions for."""
+
+    AUTO = 'auto'
+    FLOAT32 = 'float32'
+    BFLOAT16 = 'bfloat16'
+    FLOAT16 = 'float16'
+
+
+@dataclass(frozen=True)
+class InputSize:
+    """The size at which frames enter the network.
+
+    Text form: `auto` (the weights' training size in area, the frame's aspect ratio kept),
+    `native` (the frame as it is) or `WxH` (exactly that).
+
+    Attributes:
+        fixed: (width, height) of `WxH`.
+        native: whether frames enter as they are.
+
+    """
+
+    fixed: Size | None = None
+    native: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> 'InputSize':
+        """Read the text form.
+
+        Raises:
+            ConfigError: neither a keyword nor WxH with both sides at least 32.
+
+        """
+        if text == 'auto':
+            return cls()
+        if text == 'native':
+            return cls(native=True)
+        return cls(fixed=parse_size(text, 'input_size', ('auto', 'native')))
+
+    def for_frame(self, frame: Size, trained: Size) -> Size:
+        """Return the (width, height) at which a frame of that size enters the network.
+
+        Sides that differ from the frame's are multiples of 8, the stride of the logits.
+        """
+        if self.fixed is not None:
+            return self.fixed
+        width, height = frame
+        scale = math.sqrt(trained[0] * trained[1] / (width * height))
+        # A few per cent do not matter to the network, but resizing does cost sharpness.
+        if self.native or 0.97 < scale < 1.03:
+            scale = 1.0
+        if scale == 1.0 and min(frame) >= MIN_SIDE:
+            return frame
+        return _sided(width * scale), _sided(height * scale)
+
+
+def parse_size(text: str, name: str, keywords: tuple[str, ...]) -> Size:
+    """Read 'WxH' for the setting `name`; `keywords` are named in the error.
+
+    Raises:
+        ConfigError: not two numbers of at least 32 and at most 16384.
+
+    """
+    match = re.fullmatch(r'(\d{1,5})x(\d{1,5})', text)
+    size = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not all(MIN_SIDE <= side <= 16384 for side in size):
+        raise ConfigError(
+            f'{name} is {text!r}; give {", ".join(keywords)} or WIDTHxHEIGHT in pixels, '
+            f'each at least {MIN_SIDE}, such as 480x360'
+        )
+    return size
+
+
+def _sided(length: float) -> int:
+    return max(MIN_SIDE, round(length / 8) * 8)
+
+
+@dataclass(frozen=True)
+class InferenceConfig:
+    """Settings of a `Segmenter`.
+
+    Attributes:
+        device: where to run.
+        backend: what runs the network.
+        precision: arithmetic of the network.
+        input_size: the size at which frames enter the network.
+        cpu_threads: threads of the CPU backends; 0 leaves it to them.
+
+    Raises:
+        ConfigError: a negative number of threads.
+
+    """
+
+    device: Device = Device.AUTO
+    backend: BackendName = BackendName.AUTO
+    precision: Precision = Precision.AUTO
+    input_size: InputSize = InputSize()
+    cpu_threads: int = 0
+
+    def __post_init__(self) -> None:
+        if self.cpu_threads < 0:
+            raise ConfigError(f'cpu_threads is {self.cpu_threads}; give 0 (automatic) or more')
+
+    @classmethod
+    def parse(
+        cls,
+        device: str = 'auto',
+        backend: str = 'auto',
+        precision: str = 'auto',
+        input_size: str = 'auto',
+        cpu_threads: int = 0,
+    ) -> 'InferenceConfig':
+        """Build from text, as parameters and options give it.
+
+        Raises:
+            ConfigError: an unknown word; the message lists the known ones.
+
+        """
+        return cls(
+            _member(Device, device, 'device'),
+            _member(BackendName, backend, 'backend'),
+            _member(Precision, precision, 'precision'),
+            InputSize.parse(input_size),
+            cpu_threads,
+        )
+
+
+def _member(kind: type[Enum], text: str, name: str):  # type: ignore[no-untyped-def]
+    try:
+        return kind(text)
+    except ValueError as error:
+        known = ', '.join(str(member.value) for member in kind)
+        raise ConfigError(f'{name} is {text!r}; give one of {known}') from error

@@ -1,0 +1,120 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The engine: an RGB frame in, labels at its size out."""
+
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from spssn_ros.inference.backend import Segmentation, create_backend
+from spssn_ros.inference.config import InferenceConfig, Size
+from spssn_ros.inference.fold_bn import fold_batch_norm
+from spssn_ros.inference.preprocess import FromUint8, check_frame
+from spssn_ros.labels import LabelSet
+from spssn_ros.models import WeightsInfo, load_weights
+
+
+class Segmenter:
+    """A network ready to segment frames; use it from one thread.
+
+    Args:
+        model: the network.
+        info: what its weights file says of it.
+        config: how to run it.
+
+    Raises:
+        DeviceError: the device or backend asked for is not there.
+
+    """
+
+    def __init__(
+        self, model: nn.Module, info: WeightsInfo, config: InferenceConfig = InferenceConfig()
+    ) -> None:
+        self.info = info
+        self.config = config
+        network = FromUint8(fold_batch_norm(model), info.normalisation).eval()
+        self.backend, self.plan = create_backend(network, config)
+
+    @classmethod
+    def from_weights(
+        cls,
+        path: str | os.PathLike[str] = 'spssn_camvid',
+        device: str = 'auto',
+        precision: str = 'auto',
+        backend: str = 'auto',
+        input_size: str = 'auto',
+        cpu_threads: int = 0,
+    ) -> 'Segmenter':
+        """Load a weights file, given by path or by the name of a shipped one.
+
+        Args:
+            path: .safetensors file, or a shipped name such as 'spssn_camvid'.
+            device: 'auto', 'cuda' or 'cpu'.
+            precision: 'auto', 'float32', 'bfloat16' or 'float16'.
+            backend: 'auto', 'torch' or 'openvino'.
+            input_size: 'auto', 'native' or 'WxH'; see `InputSize`.
+            cpu_threads: of the CPU backends, 0 for automatic.
+
+        Raises:
+            ConfigError: an option that cannot be used.
+            WeightsError: no such file, or not a weights file.
+            DeviceError: the device or backend asked for is not there.
+
+        """
+        config = InferenceConfig.parse(device, backend, precision, input_size, cpu_threads)
+        return cls(*load_weights(path), config)
+
+    @property
+    def label_set(self) -> LabelSet:
+        """Class names and palette."""
+        return self.info.label_set
+
+    @property
+    def description(self) -> str:
+        """Backend, precision and device in words."""
+        return self.backend.description
+
+    def input_size_for(self, frame: Size) -> Size:
+        """Return the (width, height) at which a frame of that size enters the network."""
+        return self.config.input_size.for_frame(frame, self.info.input_size)
+
+    def warm_up(self, frame: Size | None = None) -> None:
+        """Compile and run once for frames of (width, height), by default the training size."""
+        width, height = frame or self.info.input_size
+        self(np.zeros((height, width, 3), np.uint8))
+
+    def __call__(
+        self,
+        rgb: NDArray[np.uint8],
+        with_confidence: bool = False,
+        output_size: Size | None = None,
+    ) -> Segmentation:
+        """Segment one frame.
+
+        Args:
+            rgb: (H, W, 3) uint8 RGB, any size.
+            with_confidence: also return the winning class's probability.
+            output_size: (width, height) of the result; the frame's by default.
+
+        Raises:
+            BadImageError: not such an array.
+
+        """
+        check_frame(rgb)
+        frame = (rgb.shape[1], rgb.shape[0])
+        return self.backend.segment(
+            rgb, self.input_size_for(frame), output_size or frame, with_confidence
+        )

@@ -1,0 +1,193 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Weights files: safetensors with everything needed to rebuild and describe the network.
+
+Nothing is unpickled. The metadata (all strings, as safetensors demands) hold JSON values under
+the keys of `WeightsInfo`, so that a file explains itself without this package.
+"""
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from spssn_ros.errors import ConfigError, WeightsError
+from spssn_ros.labels import LabelSet
+from spssn_ros.models.registry import create_model
+
+FORMAT = 'spssn_ros/1'
+SHIPPED_DIR = Path(__file__).resolve().parent.parent / 'weights'
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How a pixel becomes network input: (value / 255 - mean) / std, per RGB channel."""
+
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """What a weights file says of itself.
+
+    Attributes:
+        model: name for `create_model`.
+        options: its further arguments.
+        label_set: class names and palette.
+        normalisation: from uint8 RGB to network input.
+        input_size: (width, height) in pixels the network was trained for.
+        recipe: how it was trained (data, command, epochs, seed, hardware, ...).
+        scores: fractions in [0, 1], with the split they were measured on.
+        licence: note on the licence of weights and data.
+
+    """
+
+    model: str
+    options: dict[str, Any]
+    label_set: LabelSet
+    normalisation: Normalisation
+    input_size: tuple[int, int]
+    recipe: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+    licence: str = ''
+
+    def to_metadata(self) -> dict[str, str]:
+        """Return the safetensors metadata: JSON text by key."""
+        values = dataclasses.asdict(self)
+        del values['label_set']
+        values |= {'classes': self.label_set.names, 'palette': self.label_set.palette}
+        return {'format': FORMAT} | {key: json.dumps(value) for key, value in values.items()}
+
+    @classmethod
+    def from_metadata(cls, metadata: dict[str, str]) -> 'WeightsInfo':
+        """Rebuild from `to_metadata`'s result.
+
+        Raises:
+            KeyError, ValueError, TypeError: a key is missing or its value is malformed.
+
+        """
+        value = {key: json.loads(text) for key, text in metadata.items() if key != 'format'}
+        return cls(
+            model=str(value['model']),
+            options=dict(value['options']),
+            label_set=LabelSet(
+                tuple(value['classes']), tuple(tuple(color) for color in value['palette'])
+            ),
+            normalisation=Normalisation(
+                tuple(value['normalisation']['mean']), tuple(value['normalisation']['std'])
+            ),
+            input_size=(int(value['input_size'][0]), int(value['input_size'][1])),
+            recipe=dict(value.get('recipe', {})),
+            scores=dict(value.get('scores', {})),
+            licence=str(value.get('licence', '')),
+        )
+
+
+def shipped_weights() -> list[str]:
+    """Return the names of the weights that come with the package."""
+    return sorted(path.stem for path in SHIPPED_DIR.glob('*.safetensors'))
+
+
+def find_weights(name: str | os.PathLike[str]) -> Path:
+    """Return the path of a weights file, given as a path or as a shipped file's name.
+
+    Raises:
+        WeightsError: neither exists; the message lists the shipped names.
+
+    """
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    shipped = SHIPPED_DIR / path.name
+    if path.parent == Path() and shipped.suffix != '.safetensors':
+        shipped = shipped.with_name(shipped.name + '.safetensors')
+    if path.parent == Path() and shipped.is_file():
+        return shipped
+    raise WeightsError(
+        f'no weights file {str(name)!r}; give the path of a .safetensors file or one of the '
+        f'shipped names: {", ".join(shipped_weights()) or "(none)"}'
+    )
+
+
+def read_info(name: str | os.PathLike[str]) -> WeightsInfo:
+    """Return what the weights file says of itself, without reading its tensors.
+
+    Raises:
+        WeightsError: missing, not safetensors, or not written by this package.
+
+    """
+    return _read(find_weights(name), with_tensors=False)[0]
+
+
+def load_weights(name: str | os.PathLike[str]) -> tuple[nn.Module, WeightsInfo]:
+    """Return the network of a weights file, on the CPU and in evaluation mode, and its info.
+
+    Raises:
+        WeightsError: missing, not safetensors, not written by this package, or tensors that do
+            not fit the network named in it.
+
+    """
+    path = find_weights(name)
+    info, tensors = _read(path, with_tensors=True)
+    try:
+        model = create_model(info.model, len(info.label_set), **info.options)
+        model.load_state_dict(tensors)
+    except (ConfigError, RuntimeError) as error:
+        reason = ' '.join(str(error).split())
+        raise WeightsError(f'{path} does not fit the network it names: {reason[:300]}') from error
+    return model.eval(), info
+
+
+def save_weights(path: str | os.PathLike[str], model: nn.Module, info: WeightsInfo) -> None:
+    """Write the network's state and `info` to `path`, atomically.
+
+    Raises:
+        OSError: the folder is missing or not writable, or the disk is full.
+
+    """
+    path = Path(path)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    try:
+        save_file(tensors, temporary, info.to_metadata())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _read(path: Path, with_tensors: bool) -> tuple[WeightsInfo, dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework='pt') as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file if with_tensors}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f'{path} is not a safetensors file ({error}); weights are made by spssn train'
+        ) from error
+    if metadata.get('format') != FORMAT:
+        raise WeightsError(
+            f'{path} is a safetensors file of format {metadata.get("format")!r}, not {FORMAT!r}; '
+            'weights are made by spssn train'
+        )
+    try:
+        return WeightsInfo.from_metadata(metadata), tensors
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f'{path} has damaged metadata: {error!r}') from error

@@ -1,0 +1,54 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The `spssn` command: one module a subcommand."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from spssn_ros import __version__
+from spssn_ros.errors import SpssnError
+from spssn_ros.tools import train
+
+SUBCOMMANDS = (train,)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command and all its subcommands."""
+    parser = argparse.ArgumentParser(prog='spssn', description='Semantic segmentation tools.')
+    parser.add_argument('--version', action='version', version=f'spssn {__version__}')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
+    subparsers = parser.add_subparsers(metavar='COMMAND', required=True)
+    for module in SUBCOMMANDS:
+        module.add_parser(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return 0, 1 under a threshold, or 2 on bad input."""
+    args = build_parser().parse_args(argv)
+    try:
+        status: int = args.func(args)
+    except (SpssnError, OSError) as error:
+        if args.debug:
+            raise
+        print(f'spssn: {error}', file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+if __name__ == '__main__':
+    sys.exit(main())

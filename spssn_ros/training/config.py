@@ -1,0 +1,184 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What a training run is made of, read from YAML."""
+
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from spssn_ros.errors import ConfigError
+
+
+class Optimizer(str, Enum):
+    """Optimisers to choose from."""
+
+    SGD = 'sgd'
+    ADAMW = 'adamw'
+
+
+class ClassWeights(str, Enum):
+    """How the loss weighs classes: all alike, or 1 / ln(1.02 + frequency) (ENet, sec. 5.2)."""
+
+    NONE = 'none'
+    LOG = 'log'
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run.
+
+    Attributes:
+        model: name for `create_model`.
+        options: further arguments of the network.
+        epochs: passes over the training split.
+        batch_size: images an iteration.
+        crop: (width, height) in pixels of a training sample.
+        scale: random scaling, lowest and highest factor (drawn log-uniformly).
+        rotate_degrees: random rotation up to this angle either way.
+        color: strength of brightness, contrast, gamma and saturation jitter, 0 for none.
+        optimizer: `sgd` (momentum 0.9) or `adamw`.
+        learning_rate: at the start, after warm-up.
+        weight_decay: on convolution weights; none on biases and batch norm.
+        warmup_iterations: linear rise of the learning rate at the start.
+        poly_power: the learning rate falls as (1 - progress) ** power (SPSSN paper, sec. 5.1).
+        class_weights: `none` or `log`.
+        ema_decay: the weights that are validated and saved are this running average; 0 for none.
+        train_splits: the splits trained on.
+        val_split: the split validated on; empty for none.
+        val_every: epochs between validations.
+        seed: of initialisation and augmentation.
+
+    Raises:
+        ConfigError: a value outside its range.
+
+    """
+
+    model: str = 'spssn'
+    options: dict[str, Any] = field(default_factory=dict)
+    epochs: int = 100
+    batch_size: int = 8
+    crop: tuple[int, int] = (480, 360)
+    scale: tuple[float, float] = (0.5, 2.0)
+    rotate_degrees: float = 0.0
+    color: float = 0.3
+    optimizer: Optimizer = Optimizer.ADAMW
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    warmup_iterations: int = 100
+    poly_power: float = 0.9
+    class_weights: ClassWeights = ClassWeights.LOG
+    ema_decay: float = 0.999
+    train_splits: tuple[str, ...] = ('train',)
+    val_split: str = 'val'
+    val_every: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ('epochs', 'batch_size', 'val_every'):
+            if getattr(self, name) < 1:
+                raise ConfigError(f'{name} is {getattr(self, name)}; give at least 1')
+        if self.batch_size == 1:
+            raise ConfigError('batch_size is 1; batch norm in training needs at least 2')
+        if min(self.crop) < 32:
+            raise ConfigError(f'crop is {list(self.crop)}; give at least 32 a side')
+        if not 0 < self.scale[0] <= self.scale[1]:
+            raise ConfigError(f'scale is {list(self.scale)}; give [lowest, highest], above 0')
+        if not self.learning_rate > 0:
+            raise ConfigError(f'learning_rate is {self.learning_rate}; give a value above 0')
+        if not 0 <= self.ema_decay < 1:
+            raise ConfigError(f'ema_decay is {self.ema_decay}; give a value in [0, 1)')
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as YAML and JSON hold them."""
+        values = dataclasses.asdict(self)
+        for name, value in values.items():
+            if isinstance(value, Enum):
+                values[name] = value.value
+            elif isinstance(value, tuple):
+                values[name] = list(value)
+        return values
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> 'TrainConfig':
+        """Build from plain values.
+
+        Raises:
+            ConfigError: an unknown key (names the nearest) or a value that cannot be used.
+
+        """
+        fields = {f.name: f for f in dataclasses.fields(cls)}
+        parsed: dict[str, Any] = {}
+        for key, value in values.items():
+            if key not in fields:
+                near = difflib.get_close_matches(str(key), fields, n=1)
+                hint = f'; did you mean {near[0]!r}?' if near else ''
+                raise ConfigError(f'unknown key {key!r} in the training configuration{hint}')
+            parsed[key] = _convert(key, value, getattr(_DEFAULTS, key))
+        return cls(**parsed)
+
+    @classmethod
+    def from_yaml(cls, path: Path) -> 'TrainConfig':
+        """Read a configuration file.
+
+        Raises:
+            ConfigError: missing, not YAML, or not a valid configuration; names the file.
+
+        """
+        try:
+            values = yaml.safe_load(path.read_text(encoding='utf-8'))
+        except OSError as error:
+            raise ConfigError(f'cannot read {path}: {error.strerror}') from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f'{path} is not YAML: {" ".join(str(error).split())}') from error
+        if not isinstance(values, dict):
+            raise ConfigError(f'{path} holds no "key: value" lines')
+        try:
+            return cls.from_dict(values)
+        except ConfigError as error:
+            raise ConfigError(f'{path}: {error}') from error
+
+
+_DEFAULTS = TrainConfig()
+
+
+def _convert(key: str, value: Any, default: Any) -> Any:
+    """Return `value` as the type of `default`, or raise ConfigError."""
+    try:
+        if isinstance(default, Enum):
+            return type(default)(value)
+        if isinstance(default, tuple):
+            kind = type(default[0])
+            items = tuple(kind(item) for item in value)
+            if kind is not str and len(items) != len(default):
+                raise ValueError
+            return items
+        if isinstance(default, dict):
+            return dict(value)
+        if isinstance(default, float):
+            return float(value)
+        if not isinstance(value, type(default)) or isinstance(value, bool):
+            raise ValueError
+    except (TypeError, ValueError) as error:
+        wanted = (
+            f'one of {", ".join(str(member.value) for member in type(default))}'
+            if isinstance(default, Enum)
+            else f'something like {list(default) if isinstance(default, tuple) else default!r}'
+        )
+        raise ConfigError(f'{key} is {value!r}; give {wanted}') from error
+    return value

@@ -1,0 +1,53 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The learning rate's course over a run, and the running average of the weights."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+def poly_factor(iteration: int, total: int, warmup: int, power: float) -> float:
+    """Return the factor of the base learning rate at `iteration` (0-based) of `total`.
+
+    Linear warm-up over the first `warmup` iterations, times (1 - iteration / total) ** power
+    (the SPSSN paper's poly policy, sec. 5.1, per iteration).
+    """
+    rise = min(1.0, (iteration + 1) / warmup) if warmup > 0 else 1.0
+    return rise * (1 - iteration / total) ** power
+
+
+class WeightAverage:
+    """Exponential moving average of a network's parameters and batch-norm statistics.
+
+    Early on the decay is smaller, (1 + n) / (10 + n), so that the start is forgotten.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.updates = 0
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Move the average towards `model`'s present state."""
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        current = model.state_dict()
+        for key, average in self.model.state_dict().items():
+            if average.dtype.is_floating_point:
+                average.lerp_(current[key], 1 - decay)
+            else:
+                average.copy_(current[key])
