@@ -41,12 +41,12 @@ class Segmenter:
     """
 
     def __init__(
-        self, model: nn.Module, info: WeightsInfo, config: InferenceConfig = InferenceConfig()
+        self, model: nn.Module, info: WeightsInfo, config: InferenceConfig | None = None
     ) -> None:
         self.info = info
-        self.config = config
+        self.config = config or InferenceConfig()
         network = FromUint8(fold_batch_norm(model), info.normalisation).eval()
-        self.backend, self.plan = create_backend(network, config)
+        self.backend, self.plan = create_backend(network, self.config)
 
     @classmethod
     def from_weights(
@@ -96,18 +96,12 @@ class Segmenter:
         width, height = frame or self.info.input_size
         self(np.zeros((height, width, 3), np.uint8))
 
-    def __call__(
-        self,
-        rgb: NDArray[np.uint8],
-        with_confidence: bool = False,
-        output_size: Size | None = None,
-    ) -> Segmentation:
+    def __call__(self, rgb: NDArray[np.uint8], with_confidence: bool = False) -> Segmentation:
         """Segment one frame.
 
         Args:
             rgb: (H, W, 3) uint8 RGB, any size.
             with_confidence: also return the winning class's probability.
-            output_size: (width, height) of the result; the frame's by default.
 
         Raises:
             BadImageError: not such an array.
@@ -115,6 +109,4 @@ class Segmenter:
         """
         check_frame(rgb)
         frame = (rgb.shape[1], rgb.shape[0])
-        return self.backend.segment(
-            rgb, self.input_size_for(frame), output_size or frame, with_confidence
-        )
+        return self.backend.segment(rgb, self.input_size_for(frame), frame, with_confidence)

@@ -48,7 +48,7 @@ def upsample_argmax_confidence(
     labels, best = _winners(logits, size)
     total = np.zeros_like(best)
     for plane in logits:
-        total += cv2.exp(_upsample(plane, size) - best)
+        cv2.add(total, cv2.exp(_upsample(plane, size) - best), dst=total)
     return labels, np.rint(255 / total).astype(np.uint8)
 
 

@@ -177,7 +177,8 @@ def _read(path: Path, with_tensors: bool) -> tuple[WeightsInfo, dict[str, Tensor
     try:
         with safe_open(path, framework='pt') as file:
             metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file if with_tensors}
+            keys = file.keys() if with_tensors else ()
+            tensors = {key: file.get_tensor(key) for key in keys}
     except (SafetensorError, OSError) as error:
         raise WeightsError(
             f'{path} is not a safetensors file ({error}); weights are made by spssn train'

@@ -73,7 +73,8 @@ def load_state(
     try:
         with safe_open(path, framework='pt') as file:
             counters: dict[str, Any] = json.loads((file.metadata() or {})['counters'])
-            tensors = {key: file.get_tensor(key) for key in file}
+            keys = file.keys()
+            tensors = {key: file.get_tensor(key) for key in keys}
         model.load_state_dict(_under('model.', tensors))
         if average is not None:
             average.model.load_state_dict(_under('average.', tensors))

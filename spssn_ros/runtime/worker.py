@@ -1,0 +1,91 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The dedicated thread that owns the network."""
+
+import queue
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from typing import Any, Generic, TypeVar
+
+from spssn_ros.runtime.mailbox import Mailbox
+
+T = TypeVar('T')
+R = TypeVar('R')
+
+
+class Worker(Generic[T]):
+    """Runs tasks and handles frames, one after the other, on one thread of its own.
+
+    Everything that touches the network (loading, warming, frames, freeing) runs here, so that
+    the network needs no lock and CUDA sees one thread. Tasks go before frames.
+
+    Args:
+        handle: called with (slot, item) for each frame.
+        on_error: called with (slot, item, exception) when `handle` raises; the thread goes on.
+        name: of the thread.
+
+    """
+
+    def __init__(
+        self,
+        handle: Callable[[Hashable, T], None],
+        on_error: Callable[[Hashable, T, Exception], None],
+        name: str = 'inference',
+    ) -> None:
+        self.mailbox: Mailbox[T] = Mailbox()
+        self._handle = handle
+        self._on_error = on_error
+        self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
+        # A daemon, so that a forward pass of many seconds cannot hold up the process's end.
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def submit(self, task: Callable[[], R]) -> 'Future[R]':
+        """Have `task` run on the thread; the future holds its result or exception."""
+        future: Future[R] = Future()
+        self._tasks.put((future, task))
+        self.mailbox.wake()
+        return future
+
+    def stop(self, timeout_s: float) -> bool:
+        """End the thread after what it is doing; return whether it ended within the time."""
+        self.mailbox.close()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self.mailbox.closed:
+            self._run_tasks()
+            taken = self.mailbox.take()
+            if taken is None:
+                continue
+            slot, item = taken
+            try:
+                self._handle(slot, item)
+            # Whatever a frame causes must end with that frame.
+            except Exception as error:
+                self._on_error(slot, item, error)
+        while not self._tasks.empty():
+            self._tasks.get()[0].cancel()
+
+    def _run_tasks(self) -> None:
+        while not self._tasks.empty():
+            future, task = self._tasks.get()
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(task())
+            except Exception as error:
+                future.set_exception(error)
