@@ -21,6 +21,7 @@ import openvino
 import torch
 from numpy.typing import NDArray
 from openvino import properties
+from torch.jit._trace import TracerWarning
 
 from spssn_ros.errors import DeviceError
 from spssn_ros.inference.backend import Segmentation
@@ -76,7 +77,7 @@ class OpenVinoBackend:
         try:
             with warnings.catch_warnings():
                 # Tracing bakes shapes in, which is meant: there is one graph a size.
-                warnings.simplefilter('ignore', torch.jit.TracerWarning)
+                warnings.simplefilter('ignore', TracerWarning)
                 model = openvino.convert_model(
                     self.network, example_input=example, input=[1, height, width, 3]
                 )

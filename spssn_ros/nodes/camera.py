@@ -1,0 +1,209 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One camera of `segment_node`: its subscriptions, its publishers, its counts."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.lifecycle import LifecycleNode
+from rclpy.publisher import Publisher
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header, String
+
+from spssn_ros.imaging import Painter, class_mask
+from spssn_ros.inference.config import Size
+from spssn_ros.models import WeightsInfo
+from spssn_ros.nodes import qos
+from spssn_ros.nodes.messages import (
+    LABEL_INFO_TYPE,
+    image_message,
+    label_info,
+    label_info_json,
+    scaled_camera_info,
+)
+from spssn_ros.nodes.parameters import Transport
+from spssn_ros.runtime import Durations, Rate
+
+IMAGE_OUTPUTS = ('label', 'color', 'overlay', 'confidence')
+
+
+@dataclass
+class CameraStatistics:
+    """What diagnostics tell of one camera.
+
+    Attributes:
+        rate_in: frames received.
+        rate_out: frames answered.
+        stages: durations in milliseconds by stage.
+        answered: frames answered.
+        rejected: frames that could not be used.
+        last_error: text of the latest rejection.
+        frame_age_ms: from the header's stamp to publication, of the latest frame.
+
+    """
+
+    rate_in: Rate = field(default_factory=Rate)
+    rate_out: Rate = field(default_factory=Rate)
+    stages: Durations = field(default_factory=Durations)
+    answered: int = 0
+    rejected: int = 0
+    last_error: str = ''
+    frame_age_ms: float = float('nan')
+
+
+class Camera:
+    """One camera's topics.
+
+    Args:
+        node: the node that owns them.
+        name: '' for the single nameless camera, else the prefix of its topics.
+        transport: raw or compressed images.
+        on_image: called with (camera, message) for every frame.
+
+    """
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        name: str,
+        transport: Transport,
+        on_image: Callable[['Camera', Any], None],
+    ) -> None:
+        self.name = name
+        self.statistics = CameraStatistics()
+        self.info: CameraInfo | None = None
+        self.next_frame_at = float('-inf')
+        self._node = node
+        self._prefix = f'{name}/' if name else ''
+        compressed = transport is Transport.COMPRESSED
+        self.subscription = node.create_subscription(
+            CompressedImage if compressed else Image,
+            f'{self._prefix}image' + ('/compressed' if compressed else ''),
+            lambda message: on_image(self, message),
+            qos.INPUT,
+            qos_overriding_options=qos.overridable(),
+        )
+        self._info_subscription = node.create_subscription(
+            CameraInfo, f'{self._prefix}camera_info', self._on_info, qos.INPUT
+        )
+        self._images = {output: self._publisher(Image, output) for output in IMAGE_OUTPUTS}
+        self._masks: dict[str, Publisher] = {}
+        self._info_out = self._publisher(CameraInfo, 'camera_info')
+        self._latched: list[Publisher] = []
+
+    @property
+    def topic(self) -> str:
+        """The camera topic's full name."""
+        return str(self.subscription.topic_name)
+
+    def announce(self, info: WeightsInfo, weights: str, threshold: float) -> None:
+        """Publish, latched, what the label ids mean."""
+        if not self._latched:
+            kinds = [(String, 'label_info_json')]
+            if LABEL_INFO_TYPE is not None:
+                kinds.append((LABEL_INFO_TYPE, 'label_info'))
+            self._latched = [
+                self._node.create_publisher(kind, f'~/{self._prefix}{topic}', qos.LATCHED)
+                for kind, topic in kinds
+            ]
+        self._latched[0].publish(label_info_json(info, weights, threshold))
+        if len(self._latched) > 1:
+            header = Header(stamp=self._node.get_clock().now().to_msg())
+            self._latched[1].publish(label_info(info, header, threshold))
+
+    def set_masks(self, names: Iterable[str]) -> None:
+        """Have one mask topic for each of the classes named."""
+        names = list(names)
+        for name in [name for name in self._masks if name not in names]:
+            self._node.destroy_publisher(self._masks.pop(name))
+        for name in names:
+            if name not in self._masks:
+                self._masks[name] = self._publisher(Image, f'mask/{mask_topic(name)}')
+
+    def wanted(self) -> frozenset[str]:
+        """Return the outputs somebody subscribes to: label, ..., camera_info, mask/<class>."""
+        publishers = self._images | {f'mask/{n}': p for n, p in list(self._masks.items())}
+        publishers['camera_info'] = self._info_out
+        return frozenset(n for n, p in publishers.items() if p.get_subscription_count() > 0)
+
+    def publish(
+        self,
+        wanted: frozenset[str],
+        header: Header,
+        rgb: NDArray[np.uint8],
+        labels: NDArray[np.uint8],
+        confidence: NDArray[np.uint8] | None,
+        painter: Painter,
+        class_names: tuple[str, ...],
+    ) -> None:
+        """Compute and publish the wanted outputs, all under the camera image's header.
+
+        Args:
+            wanted: as `wanted` returned.
+            header: of the camera image, unchanged.
+            rgb: (H, W, 3) uint8, the camera image at the outputs' size.
+            labels: (H, W) uint8.
+            confidence: (H, W) uint8, or None.
+            painter: looks colours up.
+            class_names: by class id.
+
+        """
+        # The label goes first: whatever else is wanted, a planner waits for it.
+        if 'label' in wanted:
+            self._images['label'].publish(image_message(header, labels))
+        if 'confidence' in wanted and confidence is not None:
+            self._images['confidence'].publish(image_message(header, confidence))
+        for output in wanted:
+            publisher = self._masks.get(output.removeprefix('mask/'))
+            if output.startswith('mask/') and publisher is not None:
+                mask = class_mask(labels, class_names.index(output.removeprefix('mask/')))
+                publisher.publish(image_message(header, mask))
+        if 'color' in wanted:
+            self._images['color'].publish(image_message(header, painter.color(labels)))
+        if 'overlay' in wanted:
+            self._images['overlay'].publish(image_message(header, painter.overlay(rgb, labels)))
+        if 'camera_info' in wanted and self.info is not None:
+            size: Size = (labels.shape[1], labels.shape[0])
+            self._info_out.publish(scaled_camera_info(self.info, header, size))
+
+    def due(self, max_rate: float) -> bool:
+        """Whether a frame that comes now is within `max_rate`, and if so, count it."""
+        now = time.monotonic()
+        if max_rate <= 0:
+            return True
+        # A tenth of a period's grace: a camera at just this rate jitters around it.
+        if now < self.next_frame_at - 0.1 / max_rate:
+            return False
+        self.next_frame_at = max(self.next_frame_at + 1 / max_rate, now)
+        return True
+
+    def _on_info(self, message: CameraInfo) -> None:
+        self.info = message
+
+    def _publisher(self, kind: type, topic: str) -> Publisher:
+        return self._node.create_publisher(
+            kind,
+            f'~/{self._prefix}{topic}',
+            qos.OUTPUT,
+            qos_overriding_options=qos.overridable(),
+        )
+
+
+def mask_topic(class_name: str) -> str:
+    """Return the last part of a class's mask topic: its name with what ROS forbids as _."""
+    return ''.join(c if c.isascii() and (c.isalnum() or c == '_') else '_' for c in class_name)

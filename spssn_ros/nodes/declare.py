@@ -1,0 +1,54 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Declares the parameter table on a node."""
+
+from typing import Any
+
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+)
+from rclpy.node import Node
+
+from spssn_ros.nodes.parameters import PARAMETERS, ParameterSpec
+
+
+def declare_parameters(node: Node) -> dict[str, Any]:
+    """Declare every parameter of the table; return the values in force, by name.
+
+    Raises:
+        rclpy.exceptions.InvalidParameterTypeException, InvalidParameterValueException: a value
+            given at the start has the wrong type or is out of range.
+
+    """
+    for spec in PARAMETERS:
+        node.declare_parameter(spec.name, _value(spec), _descriptor(spec))
+    return {spec.name: node.get_parameter(spec.name).value for spec in PARAMETERS}
+
+
+def _value(spec: ParameterSpec) -> Any:
+    # rclpy tells the type of a list by its items, which is why no default list is empty.
+    return list(spec.default) if isinstance(spec.default, tuple) else spec.default
+
+
+def _descriptor(spec: ParameterSpec) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(description=spec.description, read_only=spec.read_only)
+    if spec.range is not None:
+        low, high = spec.range
+        if isinstance(spec.default, int):
+            descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high))]
+        else:
+            descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+    return descriptor

@@ -1,0 +1,84 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The node's state as diagnostic_msgs (REP 107)."""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+from spssn_ros.nodes.camera import Camera
+from spssn_ros.runtime import SlotCounts
+
+
+def diagnostic_array(
+    node_name: str, stamp: object, engine: str, cameras: Iterable[tuple[Camera, SlotCounts]]
+) -> DiagnosticArray:
+    """Return one status a camera.
+
+    Args:
+        node_name: fully qualified.
+        stamp: builtin_interfaces/Time of now.
+        engine: backend, precision and device in words; '' while there is no network.
+        cameras: with the mailbox's counts.
+
+    """
+    array = DiagnosticArray()
+    array.header.stamp = stamp
+    array.status = [_status(node_name, engine, camera, counts) for camera, counts in cameras]
+    return array
+
+
+def _status(node_name: str, engine: str, camera: Camera, counts: SlotCounts) -> DiagnosticStatus:
+    statistics = camera.statistics
+    fps_in, fps_out = statistics.rate_in.per_second(), statistics.rate_out.per_second()
+    values: dict[str, object] = {
+        'fps_in': f'{fps_in:.1f}',
+        'fps_out': f'{fps_out:.1f}',
+        'received': counts.received,
+        'answered': statistics.answered,
+        'dropped': counts.dropped,
+        'rejected': statistics.rejected,
+        'last_error': statistics.last_error,
+        'frame_age_ms': _number(statistics.frame_age_ms),
+        'engine': engine,
+    }
+    for stage, times in statistics.stages.percentiles().items():
+        values[f'{stage}_ms_p50'] = _number(times.p50)
+        values[f'{stage}_ms_p95'] = _number(times.p95)
+    if torch.cuda.is_available():
+        values['gpu_memory_mib'] = f'{torch.cuda.memory_reserved() / 2**20:.0f}'
+    status = DiagnosticStatus()
+    status.name = f'{node_name}: {camera.name or "camera"}'
+    status.hardware_id = camera.topic
+    status.level, status.message = _judge(engine, camera, fps_in, fps_out)
+    status.values = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
+    return status
+
+
+def _judge(engine: str, camera: Camera, fps_in: float, fps_out: float) -> tuple[bytes, str]:
+    if not engine:
+        return DiagnosticStatus.WARN, 'inactive'
+    if fps_in == 0:
+        return DiagnosticStatus.WARN, f'no images on {camera.topic}'
+    if camera.statistics.last_error and fps_out == 0:
+        return DiagnosticStatus.ERROR, camera.statistics.last_error
+    if not camera.wanted():
+        return DiagnosticStatus.OK, 'idle: nobody subscribes'
+    return DiagnosticStatus.OK, f'{fps_out:.1f} of {fps_in:.1f} frames a second answered'
+
+
+def _number(value: float) -> str:
+    return '' if math.isnan(value) else f'{value:.1f}'

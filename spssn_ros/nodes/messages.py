@@ -1,0 +1,102 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Arrays and facts to ROS messages."""
+
+import array
+import copy
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header, String
+
+from spssn_ros.inference.config import Size
+from spssn_ros.labels import UNKNOWN
+from spssn_ros.models import WeightsInfo
+
+try:
+    from vision_msgs.msg import LabelInfo, VisionClass
+
+    LABEL_INFO_TYPE: type | None = LabelInfo
+except ImportError:  # Optional: ~/label_info_json says the same.
+    LABEL_INFO_TYPE = None
+
+
+def image_message(header: Header, pixels: NDArray[np.uint8]) -> Image:
+    """Return `pixels`, (H, W) as mono8 or (H, W, 3) as rgb8, tightly packed, under `header`."""
+    pixels = np.ascontiguousarray(pixels)
+    message = Image()
+    message.header = header
+    message.height, message.width = pixels.shape[:2]
+    message.encoding = 'mono8' if pixels.ndim == 2 else 'rgb8'
+    message.step = pixels.strides[0]
+    # Assigning an array.array spares the element-by-element check of any other sequence.
+    data = array.array('B')
+    data.frombytes(pixels.data.cast('B'))
+    message.data = data
+    return message
+
+
+def scaled_camera_info(info: CameraInfo, header: Header, size: Size) -> CameraInfo:
+    """Return `info` under `header` for an image resized to `size`, (width, height).
+
+    Focal lengths and centres scale as the pixels do; distortion and rectification stay.
+    """
+    scaled = copy.copy(info)
+    scaled.header = header
+    if not info.width or not info.height or (info.width, info.height) == size:
+        return scaled
+    x, y = size[0] / info.width, size[1] / info.height
+    scaled.width, scaled.height = size
+    # A pixel's centre lies at its integer coordinate, so that centres shift by half a pixel.
+    k, p = info.k.copy(), info.p.copy()
+    for matrix, columns in ((k, 3), (p, 4)):
+        matrix[:columns] *= x
+        matrix[columns : 2 * columns] *= y
+        matrix[2] += (x - 1) / 2
+        matrix[columns + 2] += (y - 1) / 2
+    scaled.k, scaled.p = k, p
+    roi = copy.copy(info.roi)
+    roi.x_offset, roi.width = round(roi.x_offset * x), round(roi.width * x)
+    roi.y_offset, roi.height = round(roi.y_offset * y), round(roi.height * y)
+    scaled.roi = roi
+    return scaled
+
+
+def label_info_json(info: WeightsInfo, weights: str, threshold: float) -> String:
+    """Return what the ids in a label image mean, as JSON."""
+    classes = [
+        {'id': i, 'name': name, 'color': list(color)}
+        for i, (name, color) in enumerate(
+            zip(info.label_set.names, info.label_set.palette, strict=True)
+        )
+    ]
+    facts = {
+        'classes': classes,
+        'unknown': UNKNOWN,
+        'confidence_threshold': threshold,
+        'model': info.model,
+        'weights': weights,
+    }
+    return String(data=json.dumps(facts))
+
+
+def label_info(info: WeightsInfo, header: Header, threshold: float) -> Any:
+    """Return the vision_msgs/LabelInfo of the classes; vision_msgs must be importable."""
+    classes = [
+        VisionClass(class_id=i, class_name=name) for i, name in enumerate(info.label_set.names)
+    ]
+    return LabelInfo(header=header, class_map=classes, threshold=threshold)

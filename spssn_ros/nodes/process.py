@@ -1,0 +1,74 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Starting and ending a node's process."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import rclpy
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+from spssn_ros.errors import SpssnError
+
+N = TypeVar('N', bound=Node)
+
+
+def run_node(
+    create: Callable[[], N],
+    start: Callable[[N], bool],
+    stop: Callable[[N], bool],
+    args: list[str] | None = None,
+) -> int:
+    """Create a node, start it, spin it until SIGINT or SIGTERM, and stop it.
+
+    Args:
+        create: makes the node.
+        start: called before spinning; returns whether there is reason to spin.
+        stop: called after; returns whether the node's threads have ended.
+        args: command line; sys.argv by default.
+
+    Returns:
+        0, or 2 if creating or starting failed, for a reason that was told in one line.
+
+    """
+    rclpy.init(args=args)
+    node: N | None = None
+    status, ended = 0, True
+    try:
+        node = create()
+        if not start(node):
+            return 2
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except (SpssnError, ParameterException) as error:
+        print(f'{node.get_name() if node else "node"}: {error}', file=sys.stderr)
+        status = 2
+    finally:
+        if node is not None:
+            ended = stop(node)
+            node.destroy_node()
+        rclpy.try_shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if not ended:
+        # A thread is in the middle of a forward pass; interpreter clean-up under it would crash.
+        os._exit(status)
+    return status

@@ -1,0 +1,268 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`segment_node`: camera images in, semantic label images and masks out.
+
+A lifecycle node that activates itself unless told otherwise. The executor's thread only takes
+messages; one worker thread owns the network and does the rest.
+"""
+
+import concurrent.futures
+import contextlib
+import time
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import torch
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.time import Time
+
+from spssn_ros.errors import BadImageError, SpssnError
+from spssn_ros.inference import InferenceConfig, Segmenter
+from spssn_ros.inference.config import Device
+from spssn_ros.models import load_weights
+from spssn_ros.nodes.camera import Camera
+from spssn_ros.nodes.declare import declare_parameters
+from spssn_ros.nodes.diagnostics import diagnostic_array
+from spssn_ros.nodes.explain import Explainer
+from spssn_ros.nodes.parameters import PARAMETERS, Settings
+from spssn_ros.nodes.pipeline import Frame, Pipeline
+from spssn_ros.nodes.process import run_node
+from spssn_ros.runtime import Worker
+
+R = TypeVar('R')
+
+
+class SegmentNode(LifecycleNode):
+    """See the README for topics and parameters.
+
+    Raises:
+        ConfigError: a parameter given at the start cannot be used.
+
+    """
+
+    def __init__(self) -> None:
+        super().__init__('segment_node')
+        self._values = declare_parameters(self)
+        self._settings = Settings.parse(self._values)
+        self._pipeline: Pipeline | None = None
+        self._active = False
+        self._errors_logged_at: dict[str, float] = {}
+        self._worker: Worker[Frame] = Worker(self._handle, self._reject)
+        self._cameras = {
+            name: Camera(self, name, self._settings.transport, self._on_image)
+            for name in self._settings.cameras
+        }
+        self._explainer = Explainer(self, lambda c: self._worker.mailbox.counts(c.name))
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 1)
+        self._diagnostics_timer = self.create_timer(
+            self._settings.diagnostics_period, self._publish_diagnostics
+        )
+        self.create_timer(1.0, self._explain)
+        self.add_on_set_parameters_callback(self._on_parameters)
+
+    def autostart(self) -> bool:
+        """Configure and activate, if the parameter says so; return False if that failed."""
+        if not self._settings.autostart:
+            self.get_logger().info('unconfigured; waiting for a lifecycle manager')
+            return True
+        if self.trigger_configure() != TransitionCallbackReturn.SUCCESS:
+            # Nobody is there to mend a parameter and configure again, unless by a restart.
+            return not self.context.ok()
+        return self.trigger_activate() == TransitionCallbackReturn.SUCCESS
+
+    # Lifecycle
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load and warm the network, on the inference thread."""
+        try:
+            self._pipeline = self._wait(lambda: self._load(self._settings))
+        except SpssnError as error:
+            self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        if self._pipeline is None:
+            return TransitionCallbackReturn.FAILURE
+        self._show(self._pipeline)
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start answering frames."""
+        self._active = True
+        topics = ', '.join(camera.topic for camera in self._cameras.values())
+        self.get_logger().info(f'active: segmenting {topics}')
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop answering; the network stays loaded."""
+        self._active = False
+        self._worker.mailbox.clear()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the network."""
+        self._free()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop and free everything."""
+        self._active = False
+        self._free()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Go back to unconfigured, from where configuring can be tried again."""
+        self._active = False
+        self._free()
+        return TransitionCallbackReturn.SUCCESS
+
+    def stop(self) -> bool:
+        """End the inference thread; return whether it ended within half a second."""
+        self._active = False
+        return self._worker.stop(timeout_s=0.5)
+
+    # Frames
+
+    def _on_image(self, camera: Camera, message: Any) -> None:
+        camera.statistics.rate_in.tick()
+        pipeline = self._pipeline
+        if not self._active or pipeline is None or not camera.wanted():
+            return
+        if camera.due(pipeline.settings.max_rate):
+            self._worker.mailbox.put(camera.name, Frame(message, time.monotonic()))
+
+    def _handle(self, slot: Hashable, frame: Frame) -> None:
+        pipeline = self._pipeline
+        if not self._active or pipeline is None:
+            return
+        camera = self._cameras[str(slot)]
+        if pipeline.run(camera, frame):
+            statistics = camera.statistics
+            statistics.answered += 1
+            statistics.rate_out.tick()
+            stamp = Time.from_msg(frame.message.header.stamp, self.get_clock().clock_type)
+            statistics.frame_age_ms = (self.get_clock().now() - stamp).nanoseconds / 1e6
+
+    def _reject(self, slot: Hashable, frame: Frame, error: Exception) -> None:
+        if not self.context.ok():
+            return
+        camera = self._cameras[str(slot)]
+        camera.statistics.rejected += 1
+        camera.statistics.last_error = str(error)
+        kind = f'{slot} {type(error).__name__}'
+        if time.monotonic() < self._errors_logged_at.get(kind, float('-inf')) + 5.0:
+            return
+        self._errors_logged_at[kind] = time.monotonic()
+        text = str(error) if isinstance(error, BadImageError) else f'{error!r}'
+        self.get_logger().error(
+            f'{camera.topic}: frame rejected ({camera.statistics.rejected} so far): {text}'
+        )
+
+    # The network
+
+    def _load(self, settings: Settings) -> Pipeline:
+        """Load and warm; runs on the inference thread."""
+        model, info = load_weights(settings.weights)
+        config = self._reachable(settings.inference)
+        segmenter = Segmenter(model, info, config)
+        pipeline = Pipeline.build(segmenter, settings)
+        segmenter.warm_up()
+        return pipeline
+
+    def _reachable(self, config: InferenceConfig) -> InferenceConfig:
+        """Fall back to the CPU, audibly, where CUDA is asked for but absent."""
+        if config.device is not Device.CUDA or torch.cuda.is_available():
+            return config
+        self.get_logger().warning(
+            "device is 'cuda' but torch sees no CUDA GPU (check nvidia-smi and that torch is a "
+            'CUDA build); running on the CPU instead'
+        )
+        return InferenceConfig(
+            Device.CPU, input_size=config.input_size, cpu_threads=config.cpu_threads
+        )
+
+    def _show(self, pipeline: Pipeline) -> None:
+        """Bring topics and log in line with a new pipeline."""
+        settings, segmenter = pipeline.settings, pipeline.segmenter
+        for camera in self._cameras.values():
+            camera.set_masks(pipeline.mask_names())
+            camera.announce(segmenter.info, settings.weights, settings.confidence_threshold)
+        self.get_logger().info(
+            f'{settings.weights}: {segmenter.info.model}, {len(segmenter.label_set)} classes, '
+            f'{segmenter.description}'
+        )
+
+    def _free(self) -> None:
+        self._worker.mailbox.clear()
+        self._pipeline = None
+        if torch.cuda.is_available():
+            self._wait(torch.cuda.empty_cache)
+
+    def _wait(self, task: Callable[[], R]) -> R | None:
+        """Run a task on the inference thread and wait; None if the node is stopped meanwhile."""
+        future = self._worker.submit(task)
+        while self.context.ok():
+            with contextlib.suppress(concurrent.futures.TimeoutError):
+                return future.result(0.1)
+        return None
+
+    # Parameters
+
+    def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        known = {spec.name for spec in PARAMETERS}
+        changed = {p.name: p.value for p in parameters if p.name in known}
+        values = self._values | changed
+        try:
+            settings = Settings.parse(values)
+            pipeline = self._pipeline
+            if pipeline is not None and 'weights' in changed:
+                pipeline = self._wait(lambda: self._load(settings))
+            elif pipeline is not None and changed:
+                pipeline = Pipeline.build(pipeline.segmenter, settings)
+                pipeline.segmenter.config = self._reachable(settings.inference)
+        except SpssnError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        self._values, self._settings = values, settings
+        if pipeline is not None and changed:
+            self._pipeline = pipeline
+            self._show(pipeline)
+        if 'diagnostics_period' in changed:
+            self._diagnostics_timer.timer_period_ns = int(settings.diagnostics_period * 1e9)
+            self._diagnostics_timer.reset()
+        return SetParametersResult(successful=True)
+
+    # Telling
+
+    def _publish_diagnostics(self) -> None:
+        pipeline = self._pipeline
+        engine = pipeline.segmenter.description if self._active and pipeline else ''
+        self._diagnostics.publish(
+            diagnostic_array(
+                self.get_fully_qualified_name(),
+                self.get_clock().now().to_msg(),
+                engine,
+                [(c, self._worker.mailbox.counts(c.name)) for c in self._cameras.values()],
+            )
+        )
+
+    def _explain(self) -> None:
+        if self._active:
+            for camera in self._cameras.values():
+                self._explainer.look(camera)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node; return 0 after SIGINT or SIGTERM, 2 on a bad parameter."""
+    return run_node(SegmentNode, SegmentNode.autostart, SegmentNode.stop, args)
