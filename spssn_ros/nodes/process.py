@@ -30,7 +30,7 @@ N = TypeVar('N', bound=Node)
 
 def run_node(
     create: Callable[[], N],
-    start: Callable[[N], bool],
+    start: Callable[[N], int | None],
     stop: Callable[[N], bool],
     args: list[str] | None = None,
 ) -> int:
@@ -38,21 +38,23 @@ def run_node(
 
     Args:
         create: makes the node.
-        start: called before spinning; returns whether there is reason to spin.
+        start: called before spinning; returns None to go on, or the status to end with.
         stop: called after; returns whether the node's threads have ended.
         args: command line; sys.argv by default.
 
     Returns:
-        0, or 2 if creating or starting failed, for a reason that was told in one line.
+        0 after a signal, what `start` returned, or 2 after bad input (told in one line).
 
     """
     rclpy.init(args=args)
     node: N | None = None
-    status, ended = 0, True
+    status: int | None = None
+    ended = True
     try:
         node = create()
-        if not start(node):
-            return 2
+        status = start(node)
+        if status is not None:
+            return status
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         executor.spin()
@@ -70,5 +72,5 @@ def run_node(
     sys.stderr.flush()
     if not ended:
         # A thread is in the middle of a forward pass; interpreter clean-up under it would crash.
-        os._exit(status)
-    return status
+        os._exit(status or 0)
+    return status or 0

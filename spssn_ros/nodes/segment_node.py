@@ -74,15 +74,16 @@ class SegmentNode(LifecycleNode):
         self.create_timer(1.0, self._explain)
         self.add_on_set_parameters_callback(self._on_parameters)
 
-    def autostart(self) -> bool:
-        """Configure and activate, if the parameter says so; return False if that failed."""
+    def autostart(self) -> int | None:
+        """Configure and activate, if the parameter says so; return 2 if that failed."""
         if not self._settings.autostart:
             self.get_logger().info('unconfigured; waiting for a lifecycle manager')
-            return True
+            return None
         if self.trigger_configure() != TransitionCallbackReturn.SUCCESS:
             # Nobody is there to mend a parameter and configure again, unless by a restart.
-            return not self.context.ok()
-        return self.trigger_activate() == TransitionCallbackReturn.SUCCESS
+            return 2 if self.context.ok() else 0
+        self.trigger_activate()
+        return None
 
     # Lifecycle
 

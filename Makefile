@@ -1,0 +1,115 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := bash
+
+ifneq ($(words $(CURDIR)),1)
+$(error '$(CURDIR)' contains a space, which virtual environments do not bear; move the folder)
+endif
+
+# Options, as in `make test PYTHON=python3.12`.
+PYTHON ?= python3
+ROS_WHEELS ?= kilted
+PYTEST_ARGS ?=
+BENCH ?= models engine node
+BAG ?=
+IMAGE_TOPIC ?=
+LABEL_TOPIC ?=
+WEIGHTS ?=
+export PYTHON ROS_WHEELS
+
+ifeq ($(wildcard requirements/ros-$(ROS_WHEELS).txt),)
+$(error ROS_WHEELS is '$(ROS_WHEELS)'; there are \
+$(patsubst requirements/ros-%.txt,%,$(wildcard requirements/ros-*.txt)))
+endif
+
+# A sourced ROS installation is used as it is; otherwise ROS comes from wheels.
+ifdef ROS_DISTRO
+VENV := $(CURDIR)/.venv-ros-$(ROS_DISTRO)
+else
+VENV := $(CURDIR)/.venv$(if $(filter-out kilted,$(ROS_WHEELS)),-$(ROS_WHEELS))
+unexport PYTHONPATH AMENT_PREFIX_PATH COLCON_PREFIX_PATH
+AMENT_PREFIX_PATH :=
+# Set by another environment's ROS wheels when make was started from one of its programs.
+ifdef _ROS_WHEELS_BOOTSTRAP_COMPLETE
+unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE LD_LIBRARY_PATH
+endif
+endif
+unexport VIRTUAL_ENV PYTHONHOME
+BIN := $(VENV)/bin
+
+# What programs started from here see: the environment's executables and ament index.
+RUN := PATH='$(BIN)':"$$PATH" \
+	AMENT_PREFIX_PATH='$(VENV)$(if $(AMENT_PREFIX_PATH),:$(AMENT_PREFIX_PATH))'
+
+PACKAGE_FILES := setup.py setup.cfg package.xml \
+	$(shell find spssn_ros launch config resource -type f -not -name '*.pyc' -not -name '.*')
+
+.PHONY: help
+help:  ## list what make can do
+	@echo 'make TARGET [OPTION=VALUE ...]'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo 'Options of every target:'
+	@echo '  PYTHON=python3.12     the Python to make the environment with (3.10 or later)'
+	@echo '  ROS_WHEELS=jazzy      use the wheels of ROS 2 Jazzy instead of Kilted'
+	@echo 'With a ROS 2 installation sourced (ROS_DISTRO is set), that is used instead of wheels.'
+
+.PHONY: setup
+setup: $(VENV)/.package  ## create the environment and build the package into it
+
+.PHONY: demo
+demo: setup  ## play a bag, segment and score it: [BAG= IMAGE_TOPIC= LABEL_TOPIC= WEIGHTS=]
+	@$(RUN) spssn demo --output out/demo \
+		$(if $(BAG),--bag '$(BAG)') \
+		$(if $(IMAGE_TOPIC),--image-topic '$(IMAGE_TOPIC)') \
+		$(if $(LABEL_TOPIC),--label-topic '$(LABEL_TOPIC)') \
+		$(if $(WEIGHTS),--weights '$(WEIGHTS)')
+
+.PHONY: test
+test: setup  ## run every test: [PYTEST_ARGS='-k name']
+	@$(RUN) python -m pytest $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: setup  ## check style and types
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+
+.PHONY: bench
+bench: setup  ## measure speed: [BENCH='models engine node'], JSON into out/bench
+	@mkdir -p out/bench
+	@set -e; for name in $(BENCH); do \
+		$(RUN) spssn benchmark $$name --json out/bench/$$name.json; done
+
+.PHONY: clean
+clean:  ## remove the environments and everything that was built or written to out/
+	rm -rf .venv .venv-* build install log out .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A moved or copied environment does not work, so its stamp says where it was made.
+ifneq ($(shell cat '$(VENV)/.created' 2>/dev/null),$(VENV))
+.PHONY: $(VENV)/.created
+endif
+$(VENV)/.created:
+	@scripts/setup.sh create '$(VENV)'
+	@printf '%s\n' '$(VENV)' > $@
+
+$(VENV)/.requirements: $(VENV)/.created $(wildcard requirements/*.txt)
+	@scripts/setup.sh requirements '$(VENV)'
+	@touch $@
+
+$(VENV)/.package: $(VENV)/.requirements $(PACKAGE_FILES) scripts/setup.sh
+	@scripts/setup.sh package '$(VENV)'
+	@touch $@

@@ -1,0 +1,309 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Read ROS 2 bags (mcap, sqlite3) and ROS 1 bags, without ROS."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rosbags.interfaces import (
+    Connection,
+    ConnectionExtRosbag1,
+    MessageDefinitionFormat,
+    QosDurability,
+)
+from rosbags.rosbag1 import Reader as Rosbag1Reader
+from rosbags.rosbag2 import Reader as Rosbag2Reader
+from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
+
+from spssn_ros.errors import BagError
+
+_IDL_SEPARATOR = '=' * 80 + '\n'
+
+
+@dataclass(frozen=True)
+class TopicInfo:
+    """What a bag says of one topic.
+
+    Attributes:
+        type: message type, 'sensor_msgs/msg/Image' also for ROS 1 bags.
+        count: number of messages.
+        latched: late subscribers were meant to get the last ones (transient local; ROS 1 latch).
+
+    """
+
+    type: str
+    count: int
+    latched: bool
+
+
+@dataclass(frozen=True)
+class BagMessage:
+    """One decoded message.
+
+    Attributes:
+        topic: its topic's name.
+        type: its message type.
+        stamp_ns: when the recorder received it; the header's stamp is `header_stamp_ns`.
+        message: the fields as attributes; arrays are read-only NumPy arrays.
+
+    """
+
+    topic: str
+    type: str
+    stamp_ns: int
+    message: Any
+
+
+@dataclass(frozen=True)
+class SerializedMessage:
+    """One message as ROS 2 sends it (CDR), with the fields of `BagMessage`."""
+
+    topic: str
+    type: str
+    stamp_ns: int
+    cdr: bytes
+
+
+def header_stamp_ns(message: Any) -> int:
+    """Return the stamp in a message's header, in nanoseconds.
+
+    Raises:
+        BagError: its type has no header.
+
+    """
+    header = getattr(message, 'header', None)
+    if header is None:
+        raise BagError(f'messages of type {type(message).__name__} have no header with a stamp')
+    return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
+
+
+def _is_latched(connection: Connection) -> bool:
+    if isinstance(connection.ext, ConnectionExtRosbag1):
+        return bool(connection.ext.latching)
+    return any(
+        qos.durability is QosDurability.TRANSIENT_LOCAL
+        for qos in connection.ext.offered_qos_profiles
+    )
+
+
+class BagReader:
+    """A bag, opened as a context manager.
+
+    Args:
+        path: folder of a ROS 2 bag, one of its .mcap or .db3 files, or a ROS 1 .bag file.
+
+    Raises:
+        BagError: on entering: missing, not a bag, or damaged.
+
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self._reader: Rosbag1Reader | Rosbag2Reader | None = None
+        self._decoders: dict[str, Callable[[bytes], Any]] = {}
+        self._converters: dict[str, Callable[[bytes], bytes]] = {}
+
+    def __enter__(self) -> 'BagReader':
+        self._check_path()
+        is_ros1 = self.path.is_file() and self.path.suffix == '.bag'
+        try:
+            self._reader = (Rosbag1Reader if is_ros1 else Rosbag2Reader)(self.path)
+            self._reader.open()
+        except Exception as error:  # damaged bytes raise almost anything in a parser
+            self._damaged(error)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    @property
+    def topics(self) -> dict[str, TopicInfo]:
+        """The bag's topics by name."""
+        topics: dict[str, TopicInfo] = {}
+        for connection in sorted(self._connections(), key=lambda c: c.topic):
+            before = topics.get(connection.topic, TopicInfo(connection.msgtype, 0, False))
+            topics[connection.topic] = TopicInfo(
+                before.type,
+                before.count + connection.msgcount,
+                before.latched or _is_latched(connection),
+            )
+        return topics
+
+    def require(self, *topics: str) -> None:
+        """Check that the bag has these topics.
+
+        Raises:
+            BagError: one is not there; the message lists those that are.
+
+        """
+        there = self.topics
+        for topic in topics:
+            if topic not in there:
+                listed = ', '.join(f'{name} ({info.type})' for name, info in there.items())
+                raise BagError(
+                    f'topic {topic!r} is not in bag {self.path}; it has {listed or "no topic"}'
+                )
+
+    def messages(self, topics: Collection[str] = ()) -> Iterator[BagMessage]:
+        """Yield the decoded messages of `topics` (of all, when empty) by receive time.
+
+        Raises:
+            BagError: a topic is not there, a type is undefined, or the bag turns out damaged.
+
+        """
+        for connection, stamp_ns, data in self._raw(topics):
+            try:
+                message = self._decoder(connection)(data)
+            except BagError:
+                raise
+            except Exception as error:
+                self._damaged(error)
+            yield BagMessage(connection.topic, connection.msgtype, stamp_ns, message)
+
+    def serialized_messages(self, topics: Collection[str] = ()) -> Iterator[SerializedMessage]:
+        """Yield messages as `messages` does, but as ROS 2 CDR bytes (ROS 1's are converted).
+
+        Raises:
+            BagError: as `messages`, or a ROS 1 type differs from ROS 2's of that name.
+
+        """
+        for connection, stamp_ns, data in self._raw(topics):
+            if isinstance(self._reader, Rosbag1Reader):
+                data = self._converter(connection)(data)
+            yield SerializedMessage(connection.topic, connection.msgtype, stamp_ns, bytes(data))
+
+    def _check_path(self) -> None:
+        if not self.path.exists():
+            raise BagError(f'bag {self.path} does not exist; check the path')
+        if self.path.is_dir():
+            if (self.path / 'metadata.yaml').is_file():
+                return
+            files = [p for p in sorted(self.path.iterdir()) if p.suffix in ('.mcap', '.db3')]
+            if not files:
+                raise BagError(
+                    f'folder {self.path} is no ROS 2 bag: it has no metadata.yaml and no .mcap or '
+                    '.db3 file'
+                )
+            raise BagError(
+                f'bag {self.path} has no metadata.yaml (was its recorder killed?); run '
+                f'`ros2 bag reindex {self.path}`, or give its file {files[0]} instead'
+            )
+        if self.path.suffix not in ('.mcap', '.db3', '.bag'):
+            raise BagError(
+                f'file {self.path} is no bag; give a ROS 2 bag folder, or a .mcap, .db3 or '
+                'ROS 1 .bag file'
+            )
+
+    def _damaged(self, error: Exception) -> NoReturn:
+        if isinstance(error, OSError) and error.strerror:
+            raise BagError(f'cannot read bag {self.path}: {error.strerror}') from error
+        reason = ' '.join(str(error).split()).rstrip('.') or type(error).__name__
+        if self.path.suffix == '.bag':
+            reindex = f'rosbag reindex {self.path}'
+        else:
+            reindex = f'ros2 bag reindex {self.path if self.path.is_dir() else self.path.parent}'
+        raise BagError(
+            f'bag {self.path} cannot be read, it may be damaged or cut off ({reason}); '
+            f'copy or record it again, or try `{reindex}`'
+        ) from error
+
+    def _connections(self) -> list[Connection]:
+        if self._reader is None:
+            raise BagError(f'bag {self.path} is not open; use it in a with statement')
+        return self._reader.connections
+
+    def _raw(self, topics: Collection[str]) -> Iterator[tuple[Connection, int, bytes]]:
+        connections = self._connections()
+        self.require(*topics)
+        chosen = [c for c in connections if c.topic in topics] if topics else connections
+        assert self._reader is not None
+        promised = sum(connection.msgcount for connection in chosen)
+        source = self._reader.messages(chosen)
+        count = 0
+        while True:
+            try:
+                item = next(source, None)
+            except Exception as error:
+                self._damaged(error)
+            if item is None:
+                break
+            count += 1
+            yield item
+        if count < promised:
+            self._damaged(BagError(f'it promises {promised} messages and holds {count}'))
+
+    def _decoder(self, connection: Connection) -> Callable[[bytes], Any]:
+        decode = self._decoders.get(connection.msgtype)
+        if decode is None:
+            store = self._typestore(connection)
+            is_ros1 = isinstance(self._reader, Rosbag1Reader)
+            method = store.deserialize_ros1 if is_ros1 else store.deserialize_cdr
+            name = connection.msgtype
+
+            def decode(data: bytes) -> Any:
+                return method(data, name)
+
+            self._decoders[name] = decode
+        return decode
+
+    def _converter(self, connection: Connection) -> Callable[[bytes], bytes]:
+        convert = self._converters.get(connection.msgtype)
+        if convert is None:
+            name = connection.msgtype
+            store = get_typestore(Stores.LATEST)
+            if name not in store.fielddefs:
+                # ROS 2's own header stays: ROS 1's has one more field.
+                own = self._typestore(connection).fielddefs
+                store.register({k: v for k, v in own.items() if k not in store.fielddefs})
+
+            def convert(data: bytes) -> bytes:
+                try:
+                    return bytes(store.ros1_to_cdr(data, name))
+                except Exception as error:
+                    raise BagError(
+                        f'ROS 1 messages of type {name} in bag {self.path} do not fit the ROS 2 '
+                        f'type ({error}); leave their topic out'
+                    ) from error
+
+            self._converters[name] = convert
+        return convert
+
+    def _typestore(self, connection: Connection) -> Typestore:
+        """Return the types of the bag's own definition, else those of a ROS distribution."""
+        name, definition = connection.msgtype, connection.msgdef
+        if definition.format is MessageDefinitionFormat.NONE:
+            ros1 = isinstance(self._reader, Rosbag1Reader)
+            store = get_typestore(Stores.ROS1_NOETIC if ros1 else Stores.LATEST)
+            if name not in store.fielddefs:
+                raise BagError(f'bag {self.path} does not say how its type {name} is defined')
+            return store
+        store = get_typestore(Stores.EMPTY)
+        try:
+            if definition.format is MessageDefinitionFormat.MSG:
+                store.register(get_types_from_msg(definition.data, name))
+            else:
+                # Several definitions may follow one another, each under a line 'IDL: <name>'.
+                types = {}
+                for part in definition.data.split(_IDL_SEPARATOR):
+                    body = part.partition('\n')[2] if part.startswith('IDL: ') else part
+                    types.update(get_types_from_idl(body) if body.strip() else {})
+                store.register(types)
+        except Exception as error:
+            self._damaged(error)
+        return store

@@ -1,0 +1,76 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Read PNG files whose pixels are class ids, exactly as they are stored.
+
+OpenCV alone is not enough: it replaces the ids of a palette PNG by the palette's colours, and
+stretches ids of less than 8 bits to the range 0..255.
+"""
+
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from spssn_ros.errors import DatasetError
+
+_SIGNATURE = b'\x89PNG\r\n\x1a\n'
+_GRAY, _PALETTE = 0, 3
+
+
+def read_index_png(path: Path) -> NDArray[np.uint8]:
+    """Return the stored ids of a grey or palette PNG, (H, W) uint8.
+
+    Raises:
+        DatasetError: the file is missing, no PNG, damaged, in colour, or of 16 bits.
+
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f'cannot read label image {path}: {error.strerror}') from error
+    if not data.startswith(_SIGNATURE) or len(data) < 26:
+        raise DatasetError(f'label image {path} is not a PNG file; labels must be lossless')
+    depth, color_type = data[24], data[25]
+    if color_type not in (_GRAY, _PALETTE) or depth > 8:
+        raise DatasetError(
+            f'label image {path} does not hold one 8-bit class id a pixel (PNG colour type '
+            f'{color_type}, {depth} bits); save it as grey or palette PNG'
+        )
+    plain = np.frombuffer(_as_plain_gray(data), np.uint8)
+    labels = cv2.imdecode(plain, cv2.IMREAD_UNCHANGED)
+    if labels is None or labels.ndim != 2:
+        raise DatasetError(f'label image {path} is damaged; fetch or write it again')
+    # Grey of fewer than 8 bits is decoded stretched, its full scale to 255.
+    return (labels // (255 // (2**depth - 1))).astype(np.uint8, copy=False)
+
+
+def _as_plain_gray(data: bytes) -> bytes:
+    """Declare the ids of a PNG to be grey values without transparency, which decoders keep."""
+    out = bytearray(_SIGNATURE)
+    position = len(_SIGNATURE)
+    while position + 12 <= len(data):
+        (length,) = struct.unpack_from('>I', data, position)
+        end = position + 12 + length
+        kind = data[position + 4 : position + 8]
+        if kind == b'IHDR':
+            body = kind + data[position + 8 : position + 17] + bytes([_GRAY])
+            body += data[position + 18 : end - 4]
+            out += struct.pack('>I', length) + body + struct.pack('>I', zlib.crc32(body))
+        elif kind in (b'IDAT', b'IEND'):
+            out += data[position:end]
+        position = end
+    return bytes(out)

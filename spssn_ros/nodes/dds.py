@@ -1,0 +1,106 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The Fast DDS profile that lets camera images pass between processes.
+
+Reads and returns environment variables only; imports no ROS module, so that launch files, the demo
+and the benchmarks can call it before any node exists.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+from spssn_ros.errors import ConfigError
+
+PROFILE_NAME = 'fastdds_large_images.xml'
+PROFILE_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'  # Kilted and later
+OLD_PROFILE_VARIABLE = 'FASTRTPS_DEFAULT_PROFILES_FILE'  # Humble, Iron, Jazzy
+# Any of these says that the user has set up Fast DDS already.
+USER_VARIABLES = (PROFILE_VARIABLE, OLD_PROFILE_VARIABLE, 'FASTDDS_BUILTIN_TRANSPORTS')
+SHARED_MEMORY = Path('/dev/shm')
+SEGMENT_MIB = 64  # of /dev/shm, which each process reserves with the shipped profile
+
+
+def shipped_profile() -> Path:
+    """Path of the shipped profile: in the source tree, or where the package is installed.
+
+    Raises ConfigError where the package was installed without its share directory.
+    """
+    package = Path(__file__).resolve().parents[1]
+    # PREFIX/lib/pythonX.Y/site-packages/spssn_ros, or a Debian layout one level less deep.
+    prefixes = [*package.parents[:5], Path(sys.prefix)]
+    candidates = [package.parent / 'config' / PROFILE_NAME]
+    candidates += [prefix / 'share' / 'spssn_ros' / 'config' / PROFILE_NAME for prefix in prefixes]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise ConfigError(
+        f"the DDS profile '{PROFILE_NAME}' is not installed beside '{package}'; build the package "
+        'with colcon or pip, or name a profile of your own'
+    )
+
+
+def large_image_environment(
+    profile: Path | None = None, environment: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Environment variables that make Fast DDS carry large images; empty if the user set any.
+
+    `profile` is the XML file to name in them (default: the shipped one), `environment` what is
+    looked at for the user's own settings (default: this process's environment).
+
+    Raises ConfigError if `profile` is not a file.
+    """
+    if profile is not None and not profile.is_file():
+        raise ConfigError(
+            f"the DDS profile '{profile}' is not a file; give the path of a Fast DDS XML profile"
+        )
+    present = os.environ if environment is None else environment
+    if any(present.get(name) for name in USER_VARIABLES):
+        return {}
+    path = str((profile or shipped_profile()).resolve())
+    return dict.fromkeys(_profile_variables(), path)
+
+
+def shared_memory_shortage(processes: int, directory: Path = SHARED_MEMORY) -> str | None:
+    """Say in a sentence that `directory` is too small for so many processes; None if it is not.
+
+    Fast DDS falls back to UDP where it cannot have its segment, and loses most large images.
+    """
+    if not directory.is_dir():
+        return None
+    free_mib = shutil.disk_usage(directory).free // 2**20
+    needed_mib = processes * SEGMENT_MIB
+    # Locks and queues come on top of the segments.
+    if free_mib > needed_mib:
+        return None
+    return (
+        f'{directory} has {free_mib} MiB free, and {processes} processes that exchange images '
+        f'need more than {needed_mib} MiB: large images will be lost. Enlarge it (in a container: '
+        'docker run --shm-size=1g).'
+    )
+
+
+def _profile_variables() -> tuple[str, ...]:
+    """Name the variable the installed ROS 2 reads; Kilted warns about the old one."""
+    try:
+        rclpy_major = int(metadata.version('rclpy').split('.')[0])
+    except (metadata.PackageNotFoundError, ValueError):
+        return (PROFILE_VARIABLE, OLD_PROFILE_VARIABLE)
+    # rclpy 7 is Jazzy's, 9 is Kilted's; 8 was Rolling's in between, before and after the change.
+    if rclpy_major < 8:
+        return (OLD_PROFILE_VARIABLE,)
+    return (PROFILE_VARIABLE,) if rclpy_major > 8 else (PROFILE_VARIABLE, OLD_PROFILE_VARIABLE)

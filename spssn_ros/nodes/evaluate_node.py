@@ -1,0 +1,145 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`evaluate_node`: scores labels against truth, live from topics or offline from a bag."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+from std_srvs.srv import Trigger
+
+from spssn_ros.bags.reader import header_stamp_ns
+from spssn_ros.errors import BadImageError, ConfigError
+from spssn_ros.evaluation.evaluate import EvaluationConfig
+from spssn_ros.evaluation.live import LiveEvaluation
+from spssn_ros.evaluation.report import print_scores, write_report
+from spssn_ros.evaluation.result import EvaluationResult, write_text
+from spssn_ros.inference import Segmenter
+from spssn_ros.models import read_info
+from spssn_ros.nodes import qos
+from spssn_ros.nodes.process import run_node
+from spssn_ros.tools.evaluate import run_evaluation
+
+_PARAMETERS = {
+    'mode': ('live', 'live: score topics; offline: score a bag and exit'),
+    'bag': ('', 'offline: the bag'),
+    'image_topic': ('/camera/image_raw', 'offline: camera images in the bag'),
+    'label_topic': ('/camera/label_truth', 'offline: truth in the bag'),
+    'weights': ('spssn_camvid', 'offline: the network; live: whose classes the ids mean'),
+    'device': ('auto', 'offline: auto, cuda or cpu'),
+    'json': ('', 'file for the scores as JSON; empty for none'),
+    'report': ('', 'folder for scores and pictures; empty for none'),
+}
+
+
+class Mode(str, Enum):
+    """What the node scores."""
+
+    LIVE = 'live'
+    OFFLINE = 'offline'
+
+
+class EvaluateNode(Node):
+    """See the README for topics and parameters.
+
+    Raises:
+        ConfigError, WeightsError: a parameter that cannot be used.
+
+    """
+
+    def __init__(self) -> None:
+        super().__init__('evaluate_node')
+        for name, (default, description) in _PARAMETERS.items():
+            descriptor = ParameterDescriptor(description=description, read_only=True)
+            self.declare_parameter(name, default, descriptor)
+        mode = self._text('mode')
+        if mode not in {member.value for member in Mode}:
+            raise ConfigError(f'mode is {mode!r}; give live or offline')
+        self.mode = Mode(mode)
+        self._finished = False
+        self._live = LiveEvaluation(
+            read_info(self._text('weights')).label_set, with_gallery=bool(self._text('report'))
+        )
+        self._subscriptions: list[Any] = []
+
+    def begin(self) -> int | None:
+        """Subscribe, or evaluate the bag and return the exit status."""
+        if self.mode is Mode.OFFLINE:
+            self._evaluate_bag()
+            return 0
+        self.create_subscription(Image, 'label', self._on_label, qos.LOSSLESS)
+        self.create_subscription(Image, 'label_truth', self._on_truth, qos.LOSSLESS)
+        self.create_service(Trigger, '~/finish', self._on_finish)
+        self.get_logger().info('scoring label against label_truth; SIGINT or ~/finish ends it')
+        return None
+
+    def end(self) -> bool:
+        """Write and print the live scores, unless that is done."""
+        if self.mode is Mode.LIVE and not self._finished:
+            self._finish()
+        return True
+
+    def _evaluate_bag(self) -> None:
+        bag = self._text('bag')
+        if not bag:
+            raise ConfigError("mode is 'offline' but bag is empty; give -p bag:=PATH")
+        config = EvaluationConfig(
+            [Path(bag)], self._text('image_topic'), self._text('label_topic')
+        )
+        weights, report = self._text('weights'), self._text('report')
+        segmenter = Segmenter.from_weights(weights, self._text('device'))
+        self._write(run_evaluation(config, segmenter, weights, Path(report) if report else None))
+
+    def _on_label(self, message: Image) -> None:
+        self._take(self._live.add_label, message)
+
+    def _on_truth(self, message: Image) -> None:
+        self._take(self._live.add_truth, message)
+
+    def _take(self, add: Any, message: Image) -> None:
+        try:
+            add(header_stamp_ns(message), message)
+        except BadImageError as error:
+            self.get_logger().error(f'not scored: {error}', throttle_duration_sec=5.0)
+
+    def _on_finish(self, request: Any, response: Any) -> Any:
+        result = self._finish()
+        response.success = result.frames > 0
+        response.message = f'mIoU {result.matrix.miou():.4f} over {result.frames} frames'
+        return response
+
+    def _finish(self) -> EvaluationResult:
+        self._finished = True
+        result = self._live.result()
+        report = self._text('report')
+        if report and self._live.gallery is not None:
+            write_report(Path(report), result, self._live.gallery)
+        self._write(result)
+        return result
+
+    def _write(self, result: EvaluationResult) -> None:
+        if self._text('json'):
+            write_text(Path(self._text('json')), result.to_json())
+        print_scores(result)
+
+    def _text(self, name: str) -> str:
+        return str(self.get_parameter(name).value)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node; return 0 once the scores are written, 2 on bad input."""
+    return run_node(EvaluateNode, EvaluateNode.begin, EvaluateNode.end, args)

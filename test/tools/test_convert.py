@@ -1,0 +1,218 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`spssn convert` from the command line: what is written, and what bad input says."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from spssn_ros.bags.labelled import FIRST_STAMP_NS
+from spssn_ros.bags.reader import BagReader, header_stamp_ns
+from spssn_ros.bags.writer import BagWriter
+from spssn_ros.datasets.camvid import find_camvid, read_pair
+from spssn_ros.imaging import decode_compressed, to_labels, to_rgb
+from spssn_ros.tools.main import main
+
+IMAGE, LABEL, INFO = '/camera/image_raw', '/camera/label_truth', '/camera/camera_info'
+SIZE = (48, 64)
+
+
+@pytest.fixture
+def camvid(tmp_path: Path) -> Path:
+    root = tmp_path / 'camvid'
+    random = np.random.default_rng(0)
+    for folder in ('val', 'valannot'):
+        (root / folder).mkdir(parents=True)
+    for name in ('b', 'a', 'c'):
+        image = random.integers(0, 256, (*SIZE, 3), np.uint8)
+        labels = random.integers(0, 12, SIZE, np.uint8)
+        cv2.imwrite(str(root / 'val' / f'{name}.{"jpg" if name == "b" else "png"}'), image)
+        cv2.imwrite(str(root / 'valannot' / f'{name}.png'), labels)
+    return root
+
+
+@pytest.fixture
+def convert(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Return a function that runs `spssn convert` and returns what it printed."""
+
+    def run(*arguments: object, status: int = 0) -> str:
+        assert main(['convert', *map(str, arguments)]) == status
+        output, errors = capsys.readouterr()
+        if status == 0:
+            return output
+        assert output == ''
+        return errors
+
+    return run
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_camvid_to_bag(
+    camvid: Path, tmp_path: Path, convert: Callable[..., str], storage: str
+) -> None:
+    bag = tmp_path / 'out' / 'bag'
+    said = convert(
+        'camvid', camvid, '--split', 'val', '--bag', bag, '--storage', storage, '--rate', 4
+    )
+    assert said.startswith(f'{bag}: 3 frames on {IMAGE}, {LABEL} and {INFO}, {storage}, 0.')
+    assert said.count('\n') == 1
+    with BagReader(bag) as reader:
+        messages = list(reader.messages([IMAGE, LABEL]))
+        infos = [message.message for message in reader.messages([INFO])]
+    for index, sample in enumerate(find_camvid(camvid, 'val')):
+        image, labels = read_pair(sample)
+        stamp = FIRST_STAMP_NS + index * 250_000_000
+        pair = messages[2 * index : 2 * index + 2]
+        assert [message.topic for message in pair] == [IMAGE, LABEL]
+        assert [header_stamp_ns(message.message) for message in pair] == [stamp] * 2
+        np.testing.assert_array_equal(to_rgb(pair[0].message), image)
+        np.testing.assert_array_equal(to_labels(pair[1].message), labels)
+    # Nobody calibrated this camera: zero matrices say so.
+    assert [(info.width, info.height, info.k.any()) for info in infos] == [(64, 48, False)] * 3
+
+
+def test_compressed_images_are_the_files_themselves(
+    camvid: Path, tmp_path: Path, convert: Callable[..., str]
+) -> None:
+    bag = tmp_path / 'bag'
+    said = convert('camvid', camvid, '--split', 'val', '--bag', bag, '--compressed')
+    assert f'3 frames on {IMAGE}/compressed, {LABEL}' in said
+    with BagReader(bag) as reader:
+        messages = [m.message for m in reader.messages([f'{IMAGE}/compressed'])]
+        assert IMAGE not in reader.topics
+    assert [m.format for m in messages] == ['png', 'jpeg', 'png']
+    assert messages[1].data.tobytes() == (camvid / 'val' / 'b.jpg').read_bytes()
+    assert header_stamp_ns(messages[1]) == FIRST_STAMP_NS + 1_000_000_000
+
+
+def test_street_to_bag_repeats(tmp_path: Path, convert: Callable[..., str]) -> None:
+    arguments = ('street', '--frames', 2, '--size', '96x72', '--seed', 3, '--bag')
+    said = convert(*arguments, tmp_path / 'one')
+    assert said.startswith(f'{tmp_path}/one: 2 frames on {IMAGE}, {LABEL} and {INFO}, mcap, ')
+    convert(*arguments, tmp_path / 'two')
+    both = []
+    for name in ('one', 'two'):
+        with BagReader(tmp_path / name) as reader:
+            both.append([(m.topic, m.stamp_ns, m.cdr) for m in reader.serialized_messages()])
+            image = next(reader.messages([IMAGE])).message
+            labels = to_labels(next(reader.messages([LABEL])).message)
+            info = next(reader.messages([INFO])).message
+    assert both[0] == both[1]
+    assert both[0][3][1] - both[0][0][1] == 33_333_333
+    assert (image.width, image.height, image.encoding) == (96, 72, 'rgb8')
+    assert (info.width, info.height) == (96, 72)
+    assert info.k[0] > 0
+    assert set(np.unique(labels).tolist()) <= {*range(11), 255}
+    assert labels.std() > 0
+
+
+def test_cityscapes_to_bag(tmp_path: Path, convert: Callable[..., str]) -> None:
+    for kind, end in (('leftImg8bit', 'leftImg8bit'), ('gtFine', 'gtFine_labelIds')):
+        folder = tmp_path / kind / 'val' / 'ulm'
+        folder.mkdir(parents=True)
+        cv2.imwrite(str(folder / f'ulm_1_{end}.png'), np.full(SIZE, 26, np.uint8))
+    convert('cityscapes', tmp_path, '--split', 'val', '--bag', tmp_path / 'bag')
+    with BagReader(tmp_path / 'bag') as reader:
+        labels = to_labels(next(reader.messages([LABEL])).message)
+    assert np.unique(labels).tolist() == [13]
+
+
+def test_bag_to_data_set(tmp_path: Path, camvid: Path, convert: Callable[..., str]) -> None:
+    convert('camvid', camvid, '--split', 'val', '--bag', tmp_path / 'bag')
+    said = convert('bag', tmp_path / 'bag', '--dataset', tmp_path / 'set')
+    assert said == (f'{tmp_path}/set: 3 images and their labels; unmatched: 0 images, 0 labels\n')
+    names = [f'{FIRST_STAMP_NS + index * 10**9}.png' for index in range(3)]
+    assert sorted(p.name for p in (tmp_path / 'set' / 'images').iterdir()) == names
+    classes = (tmp_path / 'set' / 'classes.txt').read_text().split('\n')
+    assert classes[:2] == ['sky', 'building']
+    assert len(classes) == 12
+    for name, sample in zip(names, find_camvid(camvid, 'val'), strict=True):
+        image, labels = read_pair(sample)
+        written = cv2.imread(str(tmp_path / 'set' / 'images' / name))
+        np.testing.assert_array_equal(written[..., ::-1], image)
+        written = cv2.imread(str(tmp_path / 'set' / 'labels' / name), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(written, labels)
+
+
+def test_frames_are_paired_by_exact_stamp(tmp_path: Path, convert: Callable[..., str]) -> None:
+    labels = np.zeros(SIZE, np.uint8)
+    jpeg = cv2.imencode('.jpg', np.full((*SIZE, 3), (0, 0, 250), np.uint8))[1].tobytes()
+    with BagWriter(tmp_path / 'bag') as bag:
+        for stamp in (10, 20, 31, 40):
+            bag.write_compressed('/i', stamp, 'f', jpeg)
+        for stamp in (20, 30, 40):
+            bag.write_image('/l', stamp, 'f', labels)
+    topics = ('--image-topic', '/i', '--label-topic', '/l')
+    said = convert('bag', tmp_path / 'bag', '--dataset', tmp_path / 'set', *topics)
+    assert said.endswith(': 2 images and their labels; unmatched: 2 images, 1 labels\n')
+    for folder in ('images', 'labels'):
+        names = sorted(p.name for p in (tmp_path / 'set' / folder).iterdir())
+        assert names == [f'{20:019d}.png', f'{40:019d}.png']
+    image = cv2.imread(str(tmp_path / 'set' / 'images' / f'{20:019d}.png'))
+    np.testing.assert_array_equal(image[..., ::-1], decode_compressed(jpeg, 'jpeg'))
+
+
+def test_bad_input_leaves_nothing(
+    tmp_path: Path, camvid: Path, convert: Callable[..., str]
+) -> None:
+    bag, out = tmp_path / 'bag', tmp_path / 'out'
+    camvid_bag = ('camvid', camvid, '--split', 'val', '--bag')
+    convert(*camvid_bag, bag)
+    with BagWriter(tmp_path / 'apart') as apart:
+        apart.write_image(IMAGE, 1, 'f', np.zeros(SIZE, np.uint8))
+        apart.write_image(LABEL, 2, 'f', np.zeros(SIZE, np.uint8))
+    with BagWriter(tmp_path / 'strange') as strange:
+        strange.write_image(IMAGE, 1, 'f', np.zeros(SIZE, np.uint8))
+        strange.write_image(LABEL, 1, 'f', np.full(SIZE, 11, np.uint8))
+    before = sorted(tmp_path.iterdir())
+    for arguments, message in (
+        ((*camvid_bag, bag), f'{bag} exists already; remove it'),
+        ((*camvid_bag, out, '--rate', 0), 'rate 0.0 Hz is not positive'),
+        (('camvid', camvid, '--split', 'test', '--bag', out), "no split 'test'"),
+        (('camvid', out, '--split', 'test', '--bag', out), f'{out} does not exist'),
+        (('street', '--size', '10', '--bag', out), "--size '10' is no size"),
+        (('street', '--frames', 0, '--bag', out), 'would hold no frame'),
+        (('bag', out, '--dataset', out), f'bag {out} does not exist'),
+        (('bag', bag, '--dataset', camvid), f'{camvid} exists already'),
+        (('bag', bag, '--dataset', out, '--label-topic', '/x'), "topic '/x' is not in bag"),
+        (('bag', bag, '--dataset', out, '--label-topic', INFO), 'holds sensor_msgs/msg/CameraI'),
+        (('bag', tmp_path / 'apart', '--dataset', out), 'no message of /camera/image_raw has'),
+        (('bag', tmp_path / 'strange', '--dataset', out), 'holds ids [11], which camvid does'),
+    ):
+        said = convert(*arguments, status=2)
+        assert message in said
+        assert said.startswith('spssn: ')
+        assert said.count('\n') == 1
+        assert sorted(tmp_path.iterdir()) == before
+    # The second frame's label is bad, when the first is written already.
+    cv2.imwrite(str(camvid / 'valannot' / 'b.png'), np.zeros((3, 3), np.uint8))
+    assert 'val/b.jpg is 64x48 but its label' in convert(*camvid_bag, out, status=2)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_real_data_set(tmp_path: Path, convert: Callable[..., str]) -> None:
+    default = Path(__file__).parents[2].parent / 'shared' / 'camvid'
+    root = Path(os.environ.get('SPSSN_CAMVID', default))
+    if not (root / 'valannot').is_dir():
+        pytest.skip('no CamVid folder; set SPSSN_CAMVID to one')
+    said = convert('camvid', root, '--split', 'val', '--bag', tmp_path / 'bag')
+    assert f'bag: {len(find_camvid(root, "val"))} frames on' in said
+    sample = find_camvid(root, 'val')[-1]
+    with BagReader(tmp_path / 'bag') as reader:
+        *_, label = reader.messages([LABEL])
+    np.testing.assert_array_equal(to_labels(label.message), read_pair(sample)[1])
