@@ -15,6 +15,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -249,18 +250,13 @@ class BagReader:
             self._damaged(BagError(f'it promises {promised} messages and holds {count}'))
 
     def _decoder(self, connection: Connection) -> Callable[[bytes], Any]:
-        decode = self._decoders.get(connection.msgtype)
-        if decode is None:
+        name = connection.msgtype
+        if name not in self._decoders:
             store = self._typestore(connection)
             is_ros1 = isinstance(self._reader, Rosbag1Reader)
-            method = store.deserialize_ros1 if is_ros1 else store.deserialize_cdr
-            name = connection.msgtype
-
-            def decode(data: bytes) -> Any:
-                return method(data, name)
-
-            self._decoders[name] = decode
-        return decode
+            decode = store.deserialize_ros1 if is_ros1 else store.deserialize_cdr
+            self._decoders[name] = partial(decode, typename=name)
+        return self._decoders[name]
 
     def _converter(self, connection: Connection) -> Callable[[bytes], bytes]:
         convert = self._converters.get(connection.msgtype)

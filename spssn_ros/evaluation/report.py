@@ -152,7 +152,7 @@ def print_scores(result: EvaluationResult, console: Console | None = None) -> No
             f'{result.unmatched_labels} truth images without image'
         )
     if result.device:
-        console.print(f'{result.fps:.1f} frames/s on {result.device}')
+        console.print(f'{result.fps:.1f} frames/s, {result.device}')
 
 
 def write_report(folder: Path, result: EvaluationResult, gallery: Gallery) -> list[Path]:

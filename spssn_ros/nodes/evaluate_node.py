@@ -13,6 +13,7 @@
 # limitations under the License.
 """`evaluate_node`: scores labels against truth, live from topics or offline from a bag."""
 
+import sys
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -143,3 +144,7 @@ class EvaluateNode(Node):
 def main(args: list[str] | None = None) -> int:
     """Run the node; return 0 once the scores are written, 2 on bad input."""
     return run_node(EvaluateNode, EvaluateNode.begin, EvaluateNode.end, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -19,6 +19,7 @@ messages; one worker thread owns the network and does the rest.
 
 import concurrent.futures
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
@@ -267,3 +268,7 @@ class SegmentNode(LifecycleNode):
 def main(args: list[str] | None = None) -> int:
     """Run the node; return 0 after SIGINT or SIGTERM, 2 on a bad parameter."""
     return run_node(SegmentNode, SegmentNode.autostart, SegmentNode.stop, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -11,18 +11,15 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`spssn train`: train a network on CamVid, resumably."""
+"""`spssn train`: train a network, resumably."""
 
 import argparse
 import platform
 from pathlib import Path
 
-from tqdm import tqdm
-
-from spssn_ros.datasets.camvid import find_camvid, read_pair
 from spssn_ros.labels import CAMVID
-from spssn_ros.training.augment import Sample
 from spssn_ros.training.config import TrainConfig
+from spssn_ros.training.samples import read_samples
 from spssn_ros.training.train import Trainer
 
 
@@ -31,11 +28,11 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     parser = subparsers.add_parser(
         'train',
         help='train a network and write its weights file',
-        description='Train a network on a CamVid folder. OUTPUT receives best.safetensors, '
-        'last.safetensors, curve.csv and the state from which --resume goes on.',
+        description='Train a network. OUTPUT receives best.safetensors, last.safetensors, '
+        'curve.csv and the state from which --resume goes on.',
     )
     parser.add_argument('--config', type=Path, required=True, help='recipe, a YAML file')
-    parser.add_argument('--data', type=Path, required=True, help='CamVid folder')
+    parser.add_argument('--data', type=Path, help='folder of the data set; none for street')
     parser.add_argument('--output', type=Path, required=True, help='folder for the results')
     parser.add_argument('--resume', action='store_true', help='go on where a run stopped')
     parser.set_defaults(func=run)
@@ -44,22 +41,14 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
 def run(args: argparse.Namespace) -> int:
     """Train; return the exit status."""
     config = TrainConfig.from_yaml(args.config)
-    train: list[Sample] = []
-    for split in config.train_splits:
-        train += read_split(args.data, split)
-    val = read_split(args.data, config.val_split) if config.val_split else []
+    train, val = read_samples(config, args.data)
+    data = ' --data DATA' if args.data else ''
     recipe: dict[str, object] = {
-        'data': f'CamVid, {"+".join(config.train_splits)}',
-        'command': f'spssn train --config {args.config} --data CAMVID --output OUT',
+        'data': f'{config.dataset.value}, {"+".join(config.train_splits)}',
+        'command': f'spssn train --config {args.config}{data} --output OUT',
         'machine': platform.machine(),
     }
     trainer = Trainer(config, CAMVID, train, val, args.output, recipe)
     best = trainer.run(resume=args.resume)
     print(f'{args.output}/last.safetensors written' + (f'; best val mIoU {best:.4f}' * bool(val)))
     return 0
-
-
-def read_split(root: Path, split: str) -> list[Sample]:
-    """Read a split's images and labels into memory."""
-    samples = find_camvid(root, split)
-    return [read_pair(s) for s in tqdm(samples, desc=f'reading {split}', disable=None)]

@@ -39,11 +39,19 @@ class ClassWeights(str, Enum):
     LOG = 'log'
 
 
+class DataSet(str, Enum):
+    """What is trained on: a CamVid folder, or streets rendered by `spssn_ros.synthetic`."""
+
+    CAMVID = 'camvid'
+    STREET = 'street'
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """One training run.
 
     Attributes:
+        dataset: `camvid` or `street`.
         model: name for `create_model`.
         options: further arguments of the network.
         epochs: passes over the training split.
@@ -69,6 +77,7 @@ class TrainConfig:
 
     """
 
+    dataset: DataSet = DataSet.CAMVID
     model: str = 'spssn'
     options: dict[str, Any] = field(default_factory=dict)
     epochs: int = 100

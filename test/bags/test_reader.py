@@ -23,8 +23,9 @@ import numpy as np
 import pytest
 from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability
 from rosbags.interfaces import QosTime as Time
+from rosbags.rosbag1 import Writer as Rosbag1Writer
 from rosbags.rosbag2 import StoragePlugin, Writer
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from spssn_ros.bags.labelled import Scene
 from spssn_ros.bags.reader import BagReader, TopicInfo, header_stamp_ns
@@ -257,3 +258,37 @@ def test_latched_topics_are_told(tmp_path: Path) -> None:
     write_strings(tmp_path / 'bag', StoragePlugin.MCAP, qos)
     with BagReader(tmp_path / 'bag') as bag:
         assert bag.topics == {'/text': TopicInfo(STRING, 2, True)}
+
+
+def test_ros1_types_of_ones_own(tmp_path: Path) -> None:
+    store = get_typestore(Stores.ROS1_NOETIC)
+    definition = 'std_msgs/Header header\nuint32 number\n'
+    store.register(get_types_from_msg(definition, 'my_msgs/msg/Own'))
+    # A name that ROS 2 gives other fields.
+    renamed = {
+        'std_msgs/msg/String': get_types_from_msg('uint8 a\nuint64 b', 'x/msg/Y')['x/msg/Y']
+    }
+    other = get_typestore(Stores.EMPTY)
+    other.register(renamed)
+    types = store.types
+    with Rosbag1Writer(tmp_path / 'own.bag') as bag:
+        own = bag.add_connection('/own', 'my_msgs/msg/Own', typestore=store)
+        stamp = types['builtin_interfaces/msg/Time'](sec=1, nanosec=2)
+        header = types['std_msgs/msg/Header'](seq=3, stamp=stamp, frame_id='f')
+        message = types['my_msgs/msg/Own'](header=header, number=77)
+        bag.write(own, 1, store.serialize_ros1(message, 'my_msgs/msg/Own'))
+        text = bag.add_connection('/text', STRING, typestore=other)
+        data = other.serialize_ros1(other.types[STRING](a=1, b=2), STRING)
+        bag.write(text, 2, data)
+    ros2 = get_typestore(Stores.ROS2_HUMBLE)
+    ros2.register(get_types_from_msg(definition, 'my_msgs/msg/Own'))
+    with BagReader(tmp_path / 'own.bag') as reader:
+        assert [m.message.header.seq for m in reader.messages(['/own'])] == [3]
+        (message,) = reader.serialized_messages(['/own'])
+        decoded = ros2.deserialize_cdr(message.cdr, 'my_msgs/msg/Own')
+        assert (header_stamp_ns(decoded), decoded.header.frame_id) == (1_000_000_002, 'f')
+        assert decoded.number == 77
+        with pytest.raises(
+            BagError, match=r'std_msgs/msg/String in bag .* do not fit the ROS 2 t'
+        ):
+            list(reader.serialized_messages(['/text']))

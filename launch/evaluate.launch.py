@@ -1,0 +1,193 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Play a bag with truth labels to segment_node and score what it answers, live.
+
+ros2 launch spssn_ros evaluate.launch.py bag:=camvid_val.mcap report:=report rate:=0.5
+
+The bag starts when the node is active; when it ends, the scores are printed and written.
+"""
+
+import signal
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    RegisterEventHandler,
+    Shutdown,
+    TimerAction,
+)
+from launch.event_handlers import OnProcessExit, OnProcessIO
+from launch.events import matches_action
+from launch.events.process import ProcessExited, ProcessIO, SignalProcess
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+FOLDER = Path(__file__).resolve().parent
+# The last frame is still in the network when the bag ends.
+LAST_FRAME_S = 3.0
+# Pictures of the report take a while to write.
+REPORT_S = '60'
+# What segment_node logs when it begins to answer.
+ACTIVE = b'active: segmenting'
+
+# Arguments that segment.launch.py has too; it gets them as they are.
+SHARED_ARGUMENTS = [
+    DeclareLaunchArgument(
+        'weights',
+        default_value='spssn_camvid',
+        description='Weights: a path, or the name of shipped ones. Their classes are scored.',
+    ),
+    DeclareLaunchArgument(
+        'device',
+        default_value='auto',
+        description='auto, cuda or cpu.',
+    ),
+    DeclareLaunchArgument(
+        'params_file',
+        default_value=str(FOLDER.parent / 'config' / 'segment_node.yaml'),
+        description='YAML file with the parameters of segment_node.',
+    ),
+    DeclareLaunchArgument(
+        'transport',
+        default_value='raw',
+        choices=['raw', 'compressed'],
+        description='How the bag holds images: raw, or compressed under image_topic/compressed.',
+    ),
+    DeclareLaunchArgument(
+        'dds_profile',
+        default_value='shipped',
+        description='Fast DDS profile for large images: shipped, none, or the path of an XML '
+        'file. A profile in your environment goes before it.',
+    ),
+]
+ARGUMENTS = [
+    DeclareLaunchArgument('bag', description='Bag with images and truth labels.'),
+    DeclareLaunchArgument(
+        'rate', default_value='1.0', description='Speed of playing; 2 is twice as recorded.'
+    ),
+    DeclareLaunchArgument(
+        'report',
+        default_value='',
+        description='Folder for scores and pictures. Empty: the scores are only printed.',
+    ),
+    DeclareLaunchArgument(
+        'json', default_value='', description='File for the scores as JSON. Empty: none.'
+    ),
+    DeclareLaunchArgument(
+        'image_topic',
+        default_value='/camera/image_raw',
+        description='Topic of the camera images in the bag.',
+    ),
+    DeclareLaunchArgument(
+        'label_topic',
+        default_value='/camera/label_truth',
+        description='Topic of the truth labels in the bag (mono8, a class id a pixel).',
+    ),
+    *SHARED_ARGUMENTS,
+]
+
+
+def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Return the three nodes, and what each one's events lead to."""
+    values = {
+        argument.name: LaunchConfiguration(argument.name).perform(context)
+        for argument in ARGUMENTS
+    }
+    segment = IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(str(FOLDER / 'segment.launch.py')),
+        # The evaluator pairs by stamp, so the clock of the recording is of no use here.
+        launch_arguments={
+            'image': values['image_topic'],
+            'use_sim_time': 'false',
+            'bag': '',
+            'rviz': 'false',
+            **{a.name: values[a.name] for a in SHARED_ARGUMENTS},
+        }.items(),
+    )
+    evaluator = Node(
+        package='spssn_ros',
+        executable='evaluate_node',
+        name='evaluate_node',
+        parameters=[
+            {
+                'mode': 'live',
+                **{
+                    name: ParameterValue(values[name], value_type=str)
+                    for name in ('weights', 'report', 'json')
+                },
+            }
+        ],
+        remappings=[('label', '/segment_node/label'), ('label_truth', values['label_topic'])],
+        sigterm_timeout=REPORT_S,
+        output='screen',
+    )
+    image = values['image_topic'] + '/compressed' * (values['transport'] == 'compressed')
+    player = Node(
+        package='spssn_ros',
+        executable='play_bag',
+        arguments=[
+            values['bag'],
+            *('--rate', values['rate']),
+            *('--topics', image, values['label_topic']),
+            *('--wait-for-subscribers', '30'),
+        ],
+        output='screen',
+    )
+
+    waiting = [player]
+
+    def start_player(event: ProcessIO) -> list[LaunchDescriptionEntity]:
+        return [waiting.pop()] if waiting and ACTIVE in event.text else []
+
+    def finish(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        if event.returncode != 0:
+            return [Shutdown(reason=f'play_bag ended with {event.returncode}')]
+        interrupt = SignalProcess(
+            signal_number=signal.SIGINT, process_matcher=matches_action(evaluator)
+        )
+        return [TimerAction(period=LAST_FRAME_S, actions=[EmitEvent(event=interrupt)])]
+
+    def is_segment_node(action: LaunchDescriptionEntity) -> bool:
+        return isinstance(action, Node) and action.node_executable == 'segment_node'
+
+    return [
+        RegisterEventHandler(
+            OnProcessIO(
+                target_action=is_segment_node, on_stdout=start_player, on_stderr=start_player
+            )
+        ),
+        RegisterEventHandler(
+            OnProcessExit(
+                target_action=is_segment_node, on_exit=[Shutdown(reason='segment_node ended')]
+            )
+        ),
+        RegisterEventHandler(OnProcessExit(target_action=player, on_exit=finish)),
+        RegisterEventHandler(
+            OnProcessExit(target_action=evaluator, on_exit=[Shutdown(reason='evaluation ended')])
+        ),
+        # Comes first of the processes: it sets the DDS profile for all of them.
+        segment,
+        evaluator,
+    ]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the description that `ros2 launch` runs."""
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=setup)])

@@ -1,0 +1,219 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Start segment_node on one camera or several; if asked, play a bag to it and open RViz.
+
+ros2 launch spssn_ros segment.launch.py image:=/camera/image_raw rviz:=true
+ros2 launch spssn_ros segment.launch.py bag:=drive.mcap rviz:=true
+ros2 launch spssn_ros segment.launch.py cameras:='[front, rear]' image:=/{camera}/image_raw
+"""
+
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from spssn_ros.nodes.dds import large_image_environment, shared_memory_shortage
+
+# Seconds for which a bag waits for its subscribers: about what loading the network takes.
+BAG_WAIT_S = '10'
+
+DEFAULT_IMAGE = '/camera/image_raw'
+CONFIG = Path(__file__).resolve().parents[1] / 'config'
+
+ARGUMENTS = [
+    DeclareLaunchArgument(
+        'image',
+        default_value=DEFAULT_IMAGE,
+        description='Topic of the camera images; for compressed ones without /compressed. With '
+        'several cameras: {camera} in it stands for the name of each; if not given, NAME/image.',
+    ),
+    DeclareLaunchArgument(
+        'camera_info',
+        default_value='',
+        description='Topic of the CameraInfo; {camera} as in image. Empty: camera_info beside '
+        'the image.',
+    ),
+    DeclareLaunchArgument(
+        'weights',
+        default_value='',
+        description='Weights: a path, or the name of shipped ones. Empty: as in params_file.',
+    ),
+    DeclareLaunchArgument(
+        'device',
+        default_value='',
+        description='auto, cuda or cpu. Empty: as in params_file.',
+    ),
+    DeclareLaunchArgument(
+        'params_file',
+        default_value=str(CONFIG / 'segment_node.yaml'),
+        description='YAML file with the parameters of segment_node.',
+    ),
+    DeclareLaunchArgument(
+        'namespace',
+        default_value='',
+        description='Namespace of segment_node.',
+    ),
+    DeclareLaunchArgument(
+        'cameras',
+        default_value='',
+        description="Names of several cameras: '[front, rear]' or front,rear. Empty: as in "
+        'params_file, usually one camera without a name.',
+    ),
+    DeclareLaunchArgument(
+        'transport',
+        default_value='',
+        description='raw or compressed images. Empty: as in params_file.',
+    ),
+    DeclareLaunchArgument(
+        'rviz',
+        default_value='false',
+        choices=['true', 'false'],
+        description='Open RViz with the camera image, the overlay, the classes and the road.',
+    ),
+    DeclareLaunchArgument(
+        'bag',
+        default_value='',
+        description='Bag to play with play_bag, with /clock. Empty: none.',
+    ),
+    DeclareLaunchArgument(
+        'use_sim_time',
+        default_value='auto',
+        choices=['true', 'false', 'auto'],
+        description='Whether segment_node takes its time from /clock; auto: if a bag is played.',
+    ),
+    DeclareLaunchArgument(
+        'dds_profile',
+        default_value='shipped',
+        description='Fast DDS profile for large images: shipped, none, or the path of an XML '
+        'file. A profile in your environment goes before it.',
+    ),
+]
+
+
+def dds_setup(profile: str, processes: int) -> list[LaunchDescriptionEntity]:
+    """Return what gives the processes started afterwards a DDS profile for large images."""
+    if profile == 'none':
+        return []
+    variables = large_image_environment(None if profile == 'shipped' else Path(profile))
+    if not variables:
+        return [LogInfo(msg='Fast DDS: your environment names a profile or transports; kept')]
+    actions: list[LaunchDescriptionEntity] = [
+        SetEnvironmentVariable(name, path) for name, path in variables.items()
+    ]
+    shortage = shared_memory_shortage(processes) if profile == 'shipped' else None
+    if shortage is not None:
+        actions.append(LogInfo(msg=f'WARNING: {shortage}'))
+    return actions
+
+
+def camera_names(text: str) -> list[str]:
+    """Return the names in '[front, rear]' or 'front,rear'."""
+    names = [name.strip(' \'"') for name in text.strip('[] ').split(',')]
+    return [name for name in names if name]
+
+
+def camera_remappings(image: str, camera_info: str, cameras: list[str]) -> list[tuple[str, str]]:
+    """Return the remappings of the node's inputs, camera by camera.
+
+    Raises ValueError where several cameras would read one topic.
+    """
+    if cameras and image == DEFAULT_IMAGE:
+        image = '{camera}/image'
+    folder, slash, _ = image.rpartition('/')
+    info = camera_info or f'{folder}{slash}camera_info'
+    if len(cameras) > 1 and not ('{camera}' in image and '{camera}' in info):
+        raise ValueError(
+            f"cameras names {len(cameras)} but image is '{image}' and camera_info '{info}'; put "
+            '{camera} where the name of the camera belongs, as in image:=/{camera}/image_raw'
+        )
+    remappings = []
+    for camera in cameras or ['']:
+        prefix = f'{camera}/' if camera else ''
+        topic = image.replace('{camera}', camera)
+        remappings += [
+            (f'{prefix}image', topic),
+            (f'{prefix}image/compressed', f'{topic}/compressed'),
+            (f'{prefix}camera_info', info.replace('{camera}', camera)),
+        ]
+    return remappings
+
+
+def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Return the actions that the arguments ask for."""
+    values = {
+        argument.name: LaunchConfiguration(argument.name).perform(context)
+        for argument in ARGUMENTS
+    }
+    cameras = camera_names(values['cameras'])
+    with_bag = bool(values['bag'])
+    sim_time = with_bag if values['use_sim_time'] == 'auto' else values['use_sim_time'] == 'true'
+    parameters: dict[str, object] = {'use_sim_time': sim_time}
+    for name in ('weights', 'device', 'transport'):
+        if values[name]:
+            parameters[name] = ParameterValue(values[name], value_type=str)
+    if cameras:
+        parameters['cameras'] = cameras
+    remappings = camera_remappings(values['image'], values['camera_info'], cameras)
+
+    actions = dds_setup(values['dds_profile'], 1 + with_bag + (values['rviz'] == 'true'))
+    actions.append(
+        Node(
+            package='spssn_ros',
+            executable='segment_node',
+            name='segment_node',
+            namespace=values['namespace'],
+            parameters=[values['params_file'], parameters],
+            remappings=remappings,
+            output='screen',
+        )
+    )
+    if with_bag:
+        actions.append(
+            Node(
+                package='spssn_ros',
+                executable='play_bag',
+                arguments=[values['bag'], '--clock', '--wait-for-subscribers', BAG_WAIT_S],
+                output='screen',
+            )
+        )
+    node = f'/{values["namespace"].strip("/")}/segment_node'.replace('//', '/')
+    outputs = f'{node}/{cameras[0]}' if cameras else node
+    actions.append(
+        Node(
+            package='rviz2',
+            executable='rviz2',
+            arguments=['-d', str(CONFIG / 'segment.rviz')],
+            # The RViz file shows the topics of one camera without a name.
+            remappings=[
+                ('/camera/image_raw', remappings[0][1]),
+                *(
+                    (f'/segment_node/{topic}', f'{outputs}/{topic}')
+                    for topic in ('overlay', 'color', 'mask/road')
+                    if outputs != '/segment_node'
+                ),
+            ],
+            condition=IfCondition(values['rviz']),
+            output='screen',
+        )
+    )
+    return actions
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the description that `ros2 launch` runs."""
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=setup)])

@@ -1,0 +1,70 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Starting the package's nodes as processes of their own, for the demo and benchmarks."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from spssn_ros.errors import SpssnError
+from spssn_ros.nodes.dds import large_image_environment
+
+Process = subprocess.Popen[bytes]
+
+
+def isolate() -> None:
+    """Change this process's environment so that it and its children meet only each other.
+
+    They get the large-image DDS profile, stay on this machine, and use a domain of their own;
+    what the user has set stays.
+    """
+    os.environ.update(large_image_environment())
+    # Humble has no discovery range yet; its variable does the same.
+    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    os.environ.setdefault('ROS_LOCALHOST_ONLY', '1')
+    # Domains above 101 collide with Linux's ephemeral ports.
+    os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 101))
+
+
+@contextmanager
+def started(node: str, arguments: Sequence[str]) -> Iterator[Process]:
+    """Run a node module of the package; SIGINT ends it when the block ends.
+
+    Args:
+        node: segment_node, evaluate_node or play_bag.
+        arguments: its command line.
+
+    """
+    process = subprocess.Popen([sys.executable, '-m', f'spssn_ros.nodes.{node}', *arguments])
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def check_alive(process: Process, name: str) -> None:
+    """Raise SpssnError if the process has ended."""
+    if process.poll() is not None:
+        raise SpssnError(
+            f'{name} ended early with status {process.returncode}; its message above says why'
+        )

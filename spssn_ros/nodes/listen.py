@@ -1,0 +1,102 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Watches a running `segment_node` for the demo: is it ready, and what do its overlays show."""
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+import numpy as np
+import rclpy
+from numpy.typing import NDArray
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
+
+from spssn_ros.imaging import to_rgb
+from spssn_ros.nodes import qos
+
+
+class OverlayListener:
+    """Subscribes to the outputs of one `segment_node`; a context manager.
+
+    Args:
+        node_name: whose outputs.
+        keep: about how many overlays to keep, evenly spread.
+
+    """
+
+    def __init__(self, node_name: str = 'segment_node', keep: int = 4) -> None:
+        self._context = Context()
+        rclpy.init(context=self._context)
+        self._node = rclpy.create_node('demo_listener', context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._keep = keep
+        self._stride = 1
+        self._messages: list[Image] = []
+        self._announced = False
+        self.received = 0
+        self._node.create_subscription(
+            Image, f'/{node_name}/overlay', self._on_overlay, qos.LOSSLESS
+        )
+        self._node.create_subscription(
+            String, f'/{node_name}/label_info_json', self._on_announced, qos.LATCHED
+        )
+
+    def __enter__(self) -> 'OverlayListener':
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._node.destroy_node()
+        rclpy.shutdown(context=self._context)
+
+    def spin_until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        """Take messages until `condition()`; return False at the time-out."""
+        end = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > end:
+                return False
+            self._executor.spin_once(timeout_sec=0.05)
+        return True
+
+    def network_ready(self) -> bool:
+        """Whether the node has loaded its network and announced the classes."""
+        return self._announced
+
+    def subscribers(self, topic: str) -> int:
+        """Return how many subscribers a topic has."""
+        return int(self._node.count_subscribers(topic))
+
+    def overlays(self) -> list[NDArray[np.uint8]]:
+        """Return the kept overlays, (H, W, 3) uint8 RGB each."""
+        return [to_rgb(message) for message in self._messages[: self._keep]]
+
+    def _on_announced(self, message: String) -> None:
+        self._announced = True
+
+    def _on_overlay(self, message: Image) -> None:
+        if self.received % self._stride == 0:
+            self._messages.append(message)
+            if len(self._messages) == 2 * self._keep:
+                # Keep every second one: the sample stays even without knowing the run's length.
+                self._messages = self._messages[::2]
+                self._stride *= 2
+        self.received += 1

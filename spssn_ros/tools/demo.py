@@ -1,0 +1,143 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`spssn demo`: the main job for real, in processes of their own, over DDS."""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC, write_street_bag
+from spssn_ros.bags.reader import BagReader, TopicInfo
+from spssn_ros.errors import BagError, ConfigError
+from spssn_ros.evaluation.report import write_png
+from spssn_ros.models import find_weights
+from spssn_ros.synthetic import StreetScene
+
+_IMAGE = 'sensor_msgs/msg/Image'
+_COMPRESSED = 'sensor_msgs/msg/CompressedImage'
+_STREET_RATE_HZ = 15.0
+
+
+def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser(
+        'demo',
+        help='play a bag, segment it live and score it',
+        description='Play a bag over DDS, have segment_node segment it in its own process and '
+        'evaluate_node score it, and write pictures. Without --bag, a short synthetic street is '
+        'rendered first.',
+    )
+    parser.add_argument('--bag', type=Path, help='the bag to play')
+    parser.add_argument('--image-topic', default='', help='default: the only camera in the bag')
+    parser.add_argument(
+        '--label-topic', default='', help=f'truth; default: {LABEL_TOPIC}, where the bag has it'
+    )
+    parser.add_argument(
+        '--weights', default='', help='default: spssn_camvid, spssn_street for the synthetic bag'
+    )
+    parser.add_argument('--output', type=Path, default=Path('out/demo'), help='%(default)s')
+    parser.add_argument('--rate', type=float, default=1.0, help='speed factor of the bag')
+    parser.add_argument(
+        '--frames',
+        type=int,
+        default=150,
+        help=f'of the synthetic bag, at {_STREET_RATE_HZ:g} Hz; %(default)s',
+    )
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo; return the exit status."""
+    # Imported here, so that every other subcommand works without ROS.
+    from spssn_ros.nodes.demo import DemoJob, play_demo
+
+    # A run that fails must not show an earlier one's pictures.
+    for path in (args.output / 'report', args.output / 'street'):
+        shutil.rmtree(path, ignore_errors=True)
+    for path in (args.output / 'scores.json', *args.output.glob('overlay_*.png')):
+        path.unlink(missing_ok=True)
+    args.output.mkdir(parents=True, exist_ok=True)
+    if args.bag is None:
+        bag = _render(args.output / 'street', args.frames)
+        image_topic, label_topic, compressed = IMAGE_TOPIC, LABEL_TOPIC, False
+        weights = args.weights or 'spssn_street'
+    else:
+        bag = args.bag
+        image_topic, label_topic, compressed = _topics(bag, args.image_topic, args.label_topic)
+        weights = args.weights or 'spssn_camvid'
+    find_weights(weights)
+    job = DemoJob(
+        bag=bag,
+        image_topic=image_topic,
+        label_topic=label_topic,
+        compressed=compressed,
+        weights=weights,
+        rate=args.rate,
+        report=args.output / 'report',
+        json=args.output / 'scores.json',
+    )
+    overlays = play_demo(job)
+    for number, overlay in enumerate(overlays, start=1):
+        write_png(args.output / f'overlay_{number}.png', overlay)
+    if label_topic:
+        _print_summary(json.loads(job.json.read_text(encoding='utf-8')))
+    print(f'pictures in {args.output}: overlay_*.png' + (', report/*.png' * bool(label_topic)))
+    return 0
+
+
+def _render(bag: Path, frames: int) -> Path:
+    if frames < 1:
+        raise ConfigError(f'--frames is {frames}; give at least 1')
+    print(f'[1/3] rendering {frames} frames of a synthetic street into {bag}', flush=True)
+    # Training used other seeds, so that this street is new to the network.
+    write_street_bag(bag, StreetScene(seed=7), frames, _STREET_RATE_HZ)
+    return bag
+
+
+def _topics(path: Path, image_topic: str, label_topic: str) -> tuple[str, str, bool]:
+    """Return the camera topic, the truth's ('' for none), and whether images are compressed."""
+    print(f'[1/3] looking into {path}', flush=True)
+    with BagReader(path) as bag:
+        bag.require(*(topic for topic in (image_topic, label_topic) if topic))
+        topics = bag.topics
+    if not label_topic and LABEL_TOPIC in topics:
+        label_topic = LABEL_TOPIC
+    image_topic = image_topic or _only_camera(path, topics, label_topic)
+    return image_topic, label_topic, topics[image_topic].type == _COMPRESSED
+
+
+def _only_camera(path: Path, topics: dict[str, TopicInfo], label_topic: str) -> str:
+    cameras = [
+        name
+        for name, info in topics.items()
+        if info.type in (_IMAGE, _COMPRESSED) and name != label_topic
+    ]
+    if len(cameras) != 1:
+        raise BagError(
+            f'bag {path} has {len(cameras)} image topics'
+            + (f' ({", ".join(cameras)})' if cameras else '')
+            + '; say which one is the camera with IMAGE_TOPIC= (or --image-topic)'
+        )
+    return cameras[0]
+
+
+def _print_summary(scores: dict[str, object]) -> None:
+    latency = scores.get('latency_ms', {})
+    assert isinstance(latency, dict)
+    times = ', '.join(f'{name} {value} ms' for name, value in latency.items())
+    print(
+        f'live: {scores["frames"]} frames scored at {scores["fps"]} frames/s, '
+        f'{scores["drops"]} dropped; latency {times}'
+    )
