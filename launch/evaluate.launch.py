@@ -18,7 +18,9 @@ ros2 launch spssn_ros evaluate.launch.py bag:=camvid_val.mcap report:=report rat
 The bag starts when the node is active; when it ends, the scores are printed and written.
 """
 
+import shlex
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
@@ -31,9 +33,9 @@ from launch.actions import (
     Shutdown,
     TimerAction,
 )
-from launch.event_handlers import OnProcessExit, OnProcessIO
+from launch.event_handlers import OnProcessExit
 from launch.events import matches_action
-from launch.events.process import ProcessExited, ProcessIO, SignalProcess
+from launch.events.process import ProcessExited, SignalProcess
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -44,8 +46,6 @@ FOLDER = Path(__file__).resolve().parent
 LAST_FRAME_S = 3.0
 # Pictures of the report take a while to write.
 REPORT_S = '60'
-# What segment_node logs when it begins to answer.
-ACTIVE = b'active: segmenting'
 
 # Arguments that segment.launch.py has too; it gets them as they are.
 SHARED_ARGUMENTS = [
@@ -56,8 +56,8 @@ SHARED_ARGUMENTS = [
     ),
     DeclareLaunchArgument(
         'device',
-        default_value='auto',
-        description='auto, cuda or cpu.',
+        default_value='',
+        description='auto, cuda or cpu. Empty: as in params_file.',
     ),
     DeclareLaunchArgument(
         'params_file',
@@ -104,19 +104,28 @@ ARGUMENTS = [
 ]
 
 
+def is_node(executable: str) -> Callable[[LaunchDescriptionEntity], bool]:
+    """Return a function that tells whether an action is the node of this executable."""
+    return lambda action: isinstance(action, Node) and action.node_executable == executable
+
+
 def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return the three nodes, and what each one's events lead to."""
     values = {
         argument.name: LaunchConfiguration(argument.name).perform(context)
         for argument in ARGUMENTS
     }
+    image = values['image_topic'] + '/compressed' * (values['transport'] == 'compressed')
+    topics = [image, values['label_topic']]
+    options = ['--rate', values['rate'], '--wait-for-subscribers', '30', '--topics', *topics]
     segment = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(FOLDER / 'segment.launch.py')),
         # The evaluator pairs by stamp, so the clock of the recording is of no use here.
         launch_arguments={
             'image': values['image_topic'],
             'use_sim_time': 'false',
-            'bag': '',
+            'bag': values['bag'],
+            'bag_options': shlex.join(options),
             'rviz': 'false',
             **{a.name: values[a.name] for a in SHARED_ARGUMENTS},
         }.items(),
@@ -138,23 +147,6 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         sigterm_timeout=REPORT_S,
         output='screen',
     )
-    image = values['image_topic'] + '/compressed' * (values['transport'] == 'compressed')
-    player = Node(
-        package='spssn_ros',
-        executable='play_bag',
-        arguments=[
-            values['bag'],
-            *('--rate', values['rate']),
-            *('--topics', image, values['label_topic']),
-            *('--wait-for-subscribers', '30'),
-        ],
-        output='screen',
-    )
-
-    waiting = [player]
-
-    def start_player(event: ProcessIO) -> list[LaunchDescriptionEntity]:
-        return [waiting.pop()] if waiting and ACTIVE in event.text else []
 
     def finish(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
         if event.returncode != 0:
@@ -164,25 +156,14 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         )
         return [TimerAction(period=LAST_FRAME_S, actions=[EmitEvent(event=interrupt)])]
 
-    def is_segment_node(action: LaunchDescriptionEntity) -> bool:
-        return isinstance(action, Node) and action.node_executable == 'segment_node'
-
+    shutdown = [Shutdown(reason='evaluation ended')]
     return [
+        RegisterEventHandler(OnProcessExit(target_action=is_node('play_bag'), on_exit=finish)),
         RegisterEventHandler(
-            OnProcessIO(
-                target_action=is_segment_node, on_stdout=start_player, on_stderr=start_player
-            )
+            OnProcessExit(target_action=is_node('segment_node'), on_exit=shutdown)
         ),
-        RegisterEventHandler(
-            OnProcessExit(
-                target_action=is_segment_node, on_exit=[Shutdown(reason='segment_node ended')]
-            )
-        ),
-        RegisterEventHandler(OnProcessExit(target_action=player, on_exit=finish)),
-        RegisterEventHandler(
-            OnProcessExit(target_action=evaluator, on_exit=[Shutdown(reason='evaluation ended')])
-        ),
-        # Comes first of the processes: it sets the DDS profile for all of them.
+        RegisterEventHandler(OnProcessExit(target_action=evaluator, on_exit=shutdown)),
+        # Goes before the evaluator, because it sets the DDS profile for both.
         segment,
         evaluator,
     ]

@@ -18,20 +18,28 @@ ros2 launch spssn_ros segment.launch.py bag:=drive.mcap rviz:=true
 ros2 launch spssn_ros segment.launch.py cameras:='[front, rear]' image:=/{camera}/image_raw
 """
 
+import shlex
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import (
+    DeclareLaunchArgument,
+    LogInfo,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+)
 from launch.conditions import IfCondition
+from launch.event_handlers import OnProcessIO
+from launch.events.process import ProcessIO
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from spssn_ros.nodes.dds import large_image_environment, shared_memory_shortage
 
-# Seconds for which a bag waits for its subscribers: about what loading the network takes.
-BAG_WAIT_S = '10'
-
+# What segment_node logs when it begins to answer.
+ACTIVE = b'active: segmenting'
 DEFAULT_IMAGE = '/camera/image_raw'
 CONFIG = Path(__file__).resolve().parents[1] / 'config'
 
@@ -88,7 +96,12 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'bag',
         default_value='',
-        description='Bag to play with play_bag, with /clock. Empty: none.',
+        description='Bag to play when segment_node is active. Empty: none.',
+    ),
+    DeclareLaunchArgument(
+        'bag_options',
+        default_value='',
+        description="Options of play_bag, as in '--rate 2 --loop'.",
     ),
     DeclareLaunchArgument(
         'use_sim_time',
@@ -153,6 +166,32 @@ def camera_remappings(image: str, camera_info: str, cameras: list[str]) -> list[
     return remappings
 
 
+def start_bag(bag: str, options: list[str], segment_node: Node) -> list[LaunchDescriptionEntity]:
+    """Return what plays the bag as soon as the node answers: loading a network takes seconds.
+
+    Raises FileNotFoundError where there is no such bag.
+    """
+    if not Path(bag).exists():
+        raise FileNotFoundError(f"the bag '{bag}' does not exist; give the path of a bag")
+    player = Node(
+        package='spssn_ros',
+        executable='play_bag',
+        # By then the subscribers have found the player.
+        arguments=[bag, '--start-delay', '1', *options],
+        output='screen',
+    )
+    waiting = [player]
+
+    def start(event: ProcessIO) -> list[LaunchDescriptionEntity]:
+        return [waiting.pop()] if waiting and ACTIVE in event.text else []
+
+    return [
+        RegisterEventHandler(
+            OnProcessIO(target_action=segment_node, on_stdout=start, on_stderr=start)
+        )
+    ]
+
+
 def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return the actions that the arguments ask for."""
     values = {
@@ -160,8 +199,8 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         for argument in ARGUMENTS
     }
     cameras = camera_names(values['cameras'])
-    with_bag = bool(values['bag'])
-    sim_time = with_bag if values['use_sim_time'] == 'auto' else values['use_sim_time'] == 'true'
+    bag = values['bag']
+    sim_time = bool(bag) if values['use_sim_time'] == 'auto' else values['use_sim_time'] == 'true'
     parameters: dict[str, object] = {'use_sim_time': sim_time}
     for name in ('weights', 'device', 'transport'):
         if values[name]:
@@ -170,27 +209,20 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         parameters['cameras'] = cameras
     remappings = camera_remappings(values['image'], values['camera_info'], cameras)
 
-    actions = dds_setup(values['dds_profile'], 1 + with_bag + (values['rviz'] == 'true'))
-    actions.append(
-        Node(
-            package='spssn_ros',
-            executable='segment_node',
-            name='segment_node',
-            namespace=values['namespace'],
-            parameters=[values['params_file'], parameters],
-            remappings=remappings,
-            output='screen',
-        )
+    actions = dds_setup(values['dds_profile'], 1 + bool(bag) + (values['rviz'] == 'true'))
+    segment_node = Node(
+        package='spssn_ros',
+        executable='segment_node',
+        name='segment_node',
+        namespace=values['namespace'],
+        parameters=[values['params_file'], parameters],
+        remappings=remappings,
+        output='screen',
     )
-    if with_bag:
-        actions.append(
-            Node(
-                package='spssn_ros',
-                executable='play_bag',
-                arguments=[values['bag'], '--clock', '--wait-for-subscribers', BAG_WAIT_S],
-                output='screen',
-            )
-        )
+    if bag:
+        clock = ['--clock'] if sim_time else []
+        actions += start_bag(bag, [*clock, *shlex.split(values['bag_options'])], segment_node)
+    actions.append(segment_node)
     node = f'/{values["namespace"].strip("/")}/segment_node'.replace('//', '/')
     outputs = f'{node}/{cameras[0]}' if cameras else node
     actions.append(

@@ -1,0 +1,163 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Runs a node in a process of its own and talks to it over DDS, for the tests."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+from numpy.typing import NDArray
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+
+from spssn_ros.nodes.messages import image_message
+
+TIMEOUT_S = 40.0
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def environment() -> dict[str, str]:
+    """Return an environment in which only this test process's nodes meet."""
+    return os.environ | {
+        'ROS_DOMAIN_ID': str(1 + os.getpid() % 101),
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+        'PYTHONPATH': os.pathsep.join([str(REPOSITORY), os.environ.get('PYTHONPATH', '')]),
+        'PYTHONUNBUFFERED': '1',
+    }
+
+
+class RunningNode:
+    """A node module in a process; its output is kept."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        command = [sys.executable, '-m', f'spssn_ros.nodes.{module}', *arguments]
+        self.process = subprocess.Popen(
+            command,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def output(self) -> str:
+        return ''.join(self.lines)
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Send a signal, unless the process has ended; return its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        try:
+            status = self.process.wait(TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        self._reader.join(TIMEOUT_S)
+        return status
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+
+
+class Peer:
+    """The test's own node: publishes images and keeps what it hears."""
+
+    def __init__(self) -> None:
+        os.environ.update(
+            {k: v for k, v in environment().items() if k.startswith('ROS_') and v is not None}
+        )
+        self.context = Context()
+        rclpy.init(context=self.context)
+        self.node = rclpy.create_node('peer', context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.heard: dict[str, list[Any]] = {}
+
+    def close(self) -> None:
+        self.node.destroy_node()
+        rclpy.shutdown(context=self.context)
+
+    def listen(self, topic: str, kind: Any = Image, latched: bool = False) -> list[Any]:
+        heard = self.heard.setdefault(topic, [])
+        qos = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
+        if latched:
+            qos.durability = DurabilityPolicy.TRANSIENT_LOCAL
+        self.node.create_subscription(kind, topic, heard.append, qos)
+        return heard
+
+    def publisher(self, topic: str, kind: Any = Image) -> Any:
+        return self.node.create_publisher(kind, topic, 10)
+
+    def spin_until(self, condition: Callable[[], Any], timeout_s: float = TIMEOUT_S) -> bool:
+        end = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > end:
+                return False
+            self.executor.spin_once(timeout_sec=0.02)
+        return True
+
+    def spin(self, seconds: float) -> None:
+        self.spin_until(lambda: False, seconds)
+
+    def call(self, kind: Any, service: str, request: Any) -> Any:
+        client = self.node.create_client(kind, service)
+        assert self.spin_until(client.service_is_ready), f'{service} is not there'
+        future = client.call_async(request)
+        assert self.spin_until(future.done), f'{service} did not answer'
+        return future.result()
+
+    def send_until(
+        self, publisher: Any, message: Any, condition: Callable[[], Any], period_s: float = 0.2
+    ) -> None:
+        """Publish again and again, stamps counting up, until the condition holds."""
+        end = time.monotonic() + TIMEOUT_S
+        while not condition():
+            assert time.monotonic() < end, {k: len(v) for k, v in self.heard.items()}
+            message.header.stamp.nanosec += 1
+            publisher.publish(message)
+            self.spin_until(condition, period_s)
+
+
+def picture(seed: int = 0, width: int = 96, height: int = 64) -> NDArray[np.uint8]:
+    """Return a smooth random (height, width, 3) uint8 RGB picture."""
+    import cv2
+
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(coarse, (width, height)), np.uint8)
+
+
+def camera_image(rgb: NDArray[np.uint8], sec: int = 5, frame_id: str = 'front_camera') -> Image:
+    """Return an rgb8 message."""
+    message = image_message(Image().header, rgb)
+    message.header.stamp.sec = sec
+    message.header.frame_id = frame_id
+    return message

@@ -1,0 +1,122 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`evaluate_node`, live over DDS and offline."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
+from harness import camera_image, picture  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
+
+from spssn_ros.bags.labelled import LabelledFrame, write_labelled_bag  # noqa: E402
+from spssn_ros.inference import Segmenter  # noqa: E402
+
+
+def arguments(**parameters: object) -> list[str]:
+    return ['--ros-args', *(w for k, v in parameters.items() for w in ('-p', f'{k}:={v}'))]
+
+
+def label_message(labels: np.ndarray, sec: int) -> Any:
+    return camera_image(labels, sec)
+
+
+@pytest.mark.parametrize('ending', ['service', 'signal'])
+def test_live_scores_pairs_of_equal_stamp(
+    peer: Any, run_node: Any, tiny_weights: Path, tmp_path: Path, ending: str
+) -> None:
+    scores_path = tmp_path / 'scores.json'
+    node = run_node(
+        'evaluate_node',
+        *arguments(weights=tiny_weights, json=scores_path, report=tmp_path / 'report'),
+    )
+    labels, truths = peer.publisher('label'), peer.publisher('label_truth')
+    assert peer.spin_until(
+        lambda: labels.get_subscription_count() and truths.get_subscription_count()
+    )
+    truth = np.zeros((4, 6), np.uint8)
+    truth[:, 3:] = 3
+    truth[0, 0] = 255
+    wrong = truth.copy()
+    wrong[1, 0] = 3
+    # Pair 1 truth first, pair 2 label first; 3 has no label, 4 no truth.
+    for publisher, image, sec in (
+        (truths, truth, 1),
+        (labels, truth, 1),
+        (labels, wrong, 2),
+        (truths, truth, 2),
+        (truths, truth, 3),
+        (labels, truth, 4),
+    ):
+        publisher.publish(label_message(image, sec))
+        peer.spin(0.1)
+    if ending == 'service':
+        answer = peer.call(Trigger, '/evaluate_node/finish', Trigger.Request())
+        assert answer.success
+        assert 'over 2 frames' in answer.message
+    else:
+        assert node.stop(signal.SIGINT) == 0
+    scores = json.loads(scores_path.read_text())
+    assert scores['frames'] == 2
+    assert (scores['unmatched_images'], scores['unmatched_labels']) == (1, 1)
+    assert scores['drops'] == 1
+    assert scores['latency_ms']['p50'] >= 0
+    # 22 scored pixels of class 0, of which 21 are found; 24 of class 3, all found and one more.
+    assert scores['iou']['sky'] == pytest.approx(21 / 22)
+    assert scores['iou']['road'] == pytest.approx(24 / 25)
+    assert scores['iou']['car'] is None
+    assert scores['miou'] == pytest.approx((21 / 22 + 24 / 25) / 2)
+    assert (tmp_path / 'report' / 'worst_1.png').stat().st_size > 0
+    if ending == 'service':
+        assert node.stop() == 0
+    assert 'mIoU' in node.output
+
+
+def test_offline_mode_scores_a_bag_and_ends(
+    run_node: Any, tiny_weights: Path, tmp_path: Path
+) -> None:
+    segmenter = Segmenter.from_weights(tiny_weights)
+    rgb = picture(5)
+    bag = tmp_path / 'bag'
+    write_labelled_bag(bag, [LabelledFrame(rgb, segmenter(rgb).labels)], 1.0)
+    node = run_node(
+        'evaluate_node',
+        *arguments(mode='offline', bag=bag, weights=tiny_weights, json=tmp_path / 's.json'),
+    )
+    assert node.wait() == 0
+    scores = json.loads((tmp_path / 's.json').read_text())
+    assert scores['miou'] == 1.0
+    assert scores['frames'] == 1
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'sentence'),
+    [
+        ({'mode': 'sideways'}, "mode is 'sideways'; give live or offline"),
+        ({'mode': 'offline'}, "mode is 'offline' but bag is empty; give -p bag:=PATH"),
+        ({'mode': 'offline', 'bag': '/nowhere'}, 'bag /nowhere does not exist; check the path'),
+    ],
+)
+def test_bad_parameters_end_it_with_one_line(
+    run_node: Any, tiny_weights: Path, parameters: dict[str, str], sentence: str
+) -> None:
+    node = run_node('evaluate_node', *arguments(weights=tiny_weights, **parameters))
+    assert node.wait() == 2
+    assert sentence in node.output
+    assert 'Traceback' not in node.output

@@ -1,0 +1,302 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`segment_node` in its own process, driven over DDS."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
+from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
+from harness import camera_image, picture  # noqa: E402
+from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa: E402
+from rcl_interfaces.srv import SetParameters  # noqa: E402
+from sensor_msgs.msg import CameraInfo, CompressedImage  # noqa: E402
+from std_msgs.msg import String  # noqa: E402
+
+from spssn_ros.imaging import Painter, to_labels, to_rgb  # noqa: E402
+from spssn_ros.inference import Segmenter  # noqa: E402
+from spssn_ros.labels import CAMVID, UNKNOWN  # noqa: E402
+
+
+def ros_args(weights: Path, *more: str) -> list[str]:
+    parameters = [f'weights:={weights}', *more]
+    return ['--ros-args', *(word for p in parameters for word in ('-p', p))]
+
+
+def values(array: DiagnosticArray, camera: int = 0) -> dict[str, str]:
+    return {pair.key: pair.value for pair in array.status[camera].values}
+
+
+def set_parameter(peer: Any, name: str, value: object) -> Any:
+    if isinstance(value, float):
+        typed = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value)
+    elif isinstance(value, list):
+        typed = ParameterValue(type=ParameterType.PARAMETER_STRING_ARRAY, string_array_value=value)
+    else:
+        typed = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=str(value))
+    request = SetParameters.Request(parameters=[Parameter(name=name, value=typed)])
+    return peer.call(SetParameters, '/segment_node/set_parameters', request).results[0]
+
+
+def test_every_output_carries_the_header_and_the_offline_result(
+    peer: Any, run_node: Any, tiny_weights: Path
+) -> None:
+    run_node('segment_node', *ros_args(tiny_weights))
+    outputs = ('label', 'color', 'overlay', 'confidence', 'mask/road', 'mask/sky')
+    heard = {output: peer.listen(f'/segment_node/{output}') for output in outputs}
+    info = peer.listen('/segment_node/camera_info', CameraInfo)
+    rgb = picture(3, 101, 67)
+    message = camera_image(rgb)
+    info_publisher = peer.publisher('camera_info', CameraInfo)
+    calibration = CameraInfo(width=101, height=67)
+    calibration.k[0] = 80.0
+
+    def complete() -> bool:
+        info_publisher.publish(calibration)
+        return bool(all(heard.values()) and info)
+
+    peer.send_until(peer.publisher('image'), message, complete)
+
+    expected = Segmenter.from_weights(tiny_weights)(rgb, with_confidence=True)
+    assert len(np.unique(expected.labels)) > 2, 'the picture must show several classes'
+    painter = Painter(CAMVID)
+    pictures = {
+        'label': expected.labels,
+        'color': CAMVID.color_table()[expected.labels],
+        'overlay': painter.overlay(rgb, expected.labels),
+        'confidence': expected.confidence,
+        'mask/road': (expected.labels == CAMVID.index('road')) * np.uint8(255),
+        'mask/sky': (expected.labels == CAMVID.index('sky')) * np.uint8(255),
+    }
+    for output, wanted in pictures.items():
+        answer = heard[output][0]
+        assert answer.header.frame_id == 'front_camera', output
+        assert answer.header.stamp.sec == 5, output
+        assert 0 < answer.header.stamp.nanosec <= message.header.stamp.nanosec, output
+        assert (answer.width, answer.height) == (101, 67), output
+        channels = 3 if wanted.ndim == 3 else 1
+        assert answer.encoding == ('rgb8' if channels == 3 else 'mono8'), output
+        assert answer.step == 101 * channels, output
+        decoded = to_rgb(answer) if channels == 3 else to_labels(answer)
+        np.testing.assert_array_equal(decoded, wanted, err_msg=output)
+    assert info[0].header.frame_id == 'front_camera'
+    assert (info[0].width, info[0].k[0]) == (101, 80.0)
+
+
+def test_label_info_is_latched_and_names_the_classes(
+    peer: Any, run_node: Any, tiny_weights: Path
+) -> None:
+    run_node('segment_node', *ros_args(tiny_weights))
+    heard = peer.listen('/segment_node/label_info_json', String, latched=True)
+    assert peer.spin_until(lambda: heard)
+    facts = json.loads(heard[0].data)
+    assert [c['name'] for c in facts['classes']] == list(CAMVID.names)
+    assert facts['classes'][3] == {'id': 3, 'name': 'road', 'color': [128, 64, 128]}
+    assert facts['unknown'] == UNKNOWN
+
+
+def test_nothing_is_computed_while_nobody_subscribes(
+    peer: Any, run_node: Any, tiny_weights: Path
+) -> None:
+    node = run_node('segment_node', *ros_args(tiny_weights, 'diagnostics_period:=0.2'))
+    diagnostics = peer.listen('/diagnostics', DiagnosticArray)
+    publisher = peer.publisher('image')
+    message = camera_image(picture())
+    peer.send_until(
+        publisher,
+        message,
+        lambda: any(float(values(d)['fps_in']) > 0 for d in diagnostics),
+    )
+    peer.send_until(publisher, message, lambda: 'idle: ' in node.output)
+    assert values(diagnostics[-1])['answered'] == '0'
+    labels = peer.listen('/segment_node/label')
+    peer.send_until(publisher, message, lambda: labels)
+
+
+def test_a_bad_frame_is_rejected_and_the_next_one_answered(
+    peer: Any, run_node: Any, tiny_weights: Path
+) -> None:
+    node = run_node('segment_node', *ros_args(tiny_weights, 'diagnostics_period:=0.2'))
+    labels = peer.listen('/segment_node/label')
+    diagnostics = peer.listen('/diagnostics', DiagnosticArray)
+    publisher = peer.publisher('image')
+    good, strange, short = (camera_image(picture()) for _ in range(3))
+    strange.encoding = 'rgb7'
+    short.height += 10
+    peer.send_until(publisher, good, lambda: labels)
+    for bad in (strange, short):
+        before = node.output.count('frame rejected')
+        publisher.publish(bad)
+        # A second rejection within five seconds is counted, not logged.
+        if not before:
+            assert peer.spin_until(lambda: 'frame rejected' in node.output)
+    assert peer.spin_until(lambda: values(diagnostics[-1])['rejected'] == '2')
+    assert "image 96x64 'rgb7': unsupported encoding" in node.output
+    assert (
+        '18432 bytes of data, but 74 rows of step 288 are 21312'
+        in (values(diagnostics[-1])['last_error'])
+    )
+    labels.clear()
+    peer.send_until(publisher, good, lambda: labels)
+    assert node.process.poll() is None
+
+
+def test_lifecycle_without_autostart(peer: Any, run_node: Any, tiny_weights: Path) -> None:
+    run_node('segment_node', *ros_args(tiny_weights, 'autostart:=false'))
+    labels = peer.listen('/segment_node/label')
+    publisher = peer.publisher('image')
+    message = camera_image(picture())
+
+    def change(transition: int) -> str:
+        request = ChangeState.Request()
+        request.transition.id = transition
+        assert peer.call(ChangeState, '/segment_node/change_state', request).success
+        state = peer.call(GetState, '/segment_node/get_state', GetState.Request())
+        return str(state.current_state.label)
+
+    def answered_within_a_second() -> bool:
+        labels.clear()
+        for _ in range(10):
+            publisher.publish(message)
+            peer.spin(0.1)
+        return bool(labels)
+
+    configure, cleanup, activate, deactivate = 1, 2, 3, 4
+    assert change(configure) == 'inactive'
+    assert not answered_within_a_second()
+    assert change(activate) == 'active'
+    peer.send_until(publisher, message, lambda: labels)
+    assert change(deactivate) == 'inactive'
+    peer.spin(0.5)
+    assert not answered_within_a_second()
+    assert change(cleanup) == 'unconfigured'
+    assert change(configure) == 'inactive'
+    assert change(activate) == 'active'
+    labels.clear()
+    peer.send_until(publisher, message, lambda: labels)
+
+
+def test_live_parameters_and_refusals(peer: Any, run_node: Any, tiny_weights: Path) -> None:
+    run_node('segment_node', *ros_args(tiny_weights))
+    labels = peer.listen('/segment_node/label')
+    publisher = peer.publisher('image')
+    message = camera_image(picture())
+    peer.send_until(publisher, message, lambda: labels)
+
+    refused = set_parameter(peer, 'output_size', '10by10')
+    assert not refused.successful
+    assert "output_size is '10by10'" in refused.reason
+    refused = set_parameter(peer, 'mask_classes', ['road', 'dragon'])
+    assert not refused.successful
+    assert "mask_classes names 'dragon'; the classes of" in refused.reason
+    refused = set_parameter(peer, 'weights', '/nowhere.safetensors')
+    assert not refused.successful
+    assert "no weights file '/nowhere.safetensors'" in refused.reason
+    assert not set_parameter(peer, 'overlay_alpha', 1.5).successful
+
+    assert set_parameter(peer, 'output_size', '48x32').successful
+    peer.send_until(publisher, message, lambda: labels[-1].width == 48)
+    assert (labels[-1].height, labels[-1].step) == (32, 48)
+    assert set_parameter(peer, 'output_size', 'input').successful
+    assert set_parameter(peer, 'confidence_threshold', 1.0).successful
+    peer.send_until(
+        publisher,
+        message,
+        lambda: labels[-1].width == 96 and UNKNOWN in to_labels(labels[-1]),
+    )
+
+
+def test_a_swap_of_weights_keeps_the_subscription(
+    peer: Any, run_node: Any, tiny_weights: Path, tmp_path: Path
+) -> None:
+    node = run_node('segment_node', *ros_args(tiny_weights))
+    labels = peer.listen('/segment_node/label')
+    publisher = peer.publisher('image')
+    message = camera_image(picture())
+    peer.send_until(publisher, message, lambda: labels)
+    copy = tmp_path / 'second.safetensors'
+    copy.write_bytes(tiny_weights.read_bytes())
+    assert set_parameter(peer, 'weights', copy).successful
+    assert peer.spin_until(lambda: 'second.safetensors: spssn' in node.output)
+    labels.clear()
+    peer.send_until(publisher, message, lambda: labels)
+
+
+def test_two_cameras_share_the_node(peer: Any, run_node: Any, tiny_weights: Path) -> None:
+    run_node('segment_node', *ros_args(tiny_weights, 'cameras:=[front, rear]'))
+    for name, seed in (('front', 1), ('rear', 2)):
+        labels = peer.listen(f'/segment_node/{name}/label')
+        rgb = picture(seed)
+        message = camera_image(rgb, frame_id=name)
+        peer.send_until(peer.publisher(f'{name}/image'), message, lambda heard=labels: heard)
+        assert labels[0].header.frame_id == name
+        expected = Segmenter.from_weights(tiny_weights)(rgb).labels
+        np.testing.assert_array_equal(to_labels(labels[0]), expected)
+
+
+def test_compressed_transport(peer: Any, run_node: Any, tiny_weights: Path) -> None:
+    run_node('segment_node', *ros_args(tiny_weights, 'transport:=compressed'))
+    labels = peer.listen('/segment_node/label')
+    rgb = picture(4)
+    message = CompressedImage(format='png')
+    message.data = cv2.imencode('.png', rgb[..., ::-1])[1].tobytes()
+    peer.send_until(peer.publisher('image/compressed', CompressedImage), message, lambda: labels)
+    expected = Segmenter.from_weights(tiny_weights)(rgb).labels
+    np.testing.assert_array_equal(to_labels(labels[0]), expected)
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_it_with_status_0(
+    peer: Any, run_node: Any, tiny_weights: Path, number: int
+) -> None:
+    node = run_node('segment_node', *ros_args(tiny_weights))
+    labels = peer.listen('/segment_node/label')
+    peer.send_until(peer.publisher('image'), camera_image(picture()), lambda: labels)
+    assert node.stop(number) == 0
+    assert 'Traceback' not in node.output
+
+
+@pytest.mark.parametrize(
+    ('parameter', 'sentence'),
+    [
+        ('weights:=/nowhere.safetensors', "no weights file '/nowhere.safetensors'; give the path"),
+        ('transport:=pigeon', "transport is 'pigeon'; give raw or compressed"),
+        ('input_size:=huge', "input_size is 'huge'; give auto, native or WIDTHxHEIGHT"),
+        ('overlay_alpha:=7.0', 'overlay_alpha'),
+        ('max_rate:=fast', 'max_rate'),
+    ],
+)
+def test_a_bad_parameter_at_the_start_ends_it_with_one_line(
+    run_node: Any, parameter: str, sentence: str
+) -> None:
+    node = run_node('segment_node', '--ros-args', '-p', parameter)
+    assert node.wait() == 2
+    assert sentence in node.output
+    assert 'Traceback' not in node.output
+
+
+def test_waiting_for_a_publisher_is_said_once(
+    peer: Any, run_node: Any, tiny_weights: Path
+) -> None:
+    node = run_node('segment_node', *ros_args(tiny_weights))
+    assert peer.spin_until(lambda: 'nobody publishes /image' in node.output)
+    peer.spin(2.5)
+    assert node.output.count('nobody publishes /image') == 1
