@@ -40,15 +40,15 @@ from spssn_ros.nodes.dds import large_image_environment, shared_memory_shortage
 
 # What segment_node logs when it begins to answer.
 ACTIVE = b'active: segmenting'
-DEFAULT_IMAGE = '/camera/image_raw'
 CONFIG = Path(__file__).resolve().parents[1] / 'config'
 
 ARGUMENTS = [
     DeclareLaunchArgument(
         'image',
-        default_value=DEFAULT_IMAGE,
-        description='Topic of the camera images; for compressed ones without /compressed. With '
-        'several cameras: {camera} in it stands for the name of each; if not given, NAME/image.',
+        default_value='',
+        description='Topic of the camera images; for compressed ones without /compressed. '
+        '{camera} in it stands for the name of each camera. Empty: /camera/image_raw; with '
+        'cameras, NAME/image.',
     ),
     DeclareLaunchArgument(
         'camera_info',
@@ -145,8 +145,7 @@ def camera_remappings(image: str, camera_info: str, cameras: list[str]) -> list[
 
     Raises ValueError where several cameras would read one topic.
     """
-    if cameras and image == DEFAULT_IMAGE:
-        image = '{camera}/image'
+    image = image or ('{camera}/image' if cameras else '/camera/image_raw')
     folder, slash, _ = image.rpartition('/')
     info = camera_info or f'{folder}{slash}camera_info'
     if len(cameras) > 1 and not ('{camera}' in image and '{camera}' in info):

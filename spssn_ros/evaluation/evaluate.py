@@ -28,9 +28,10 @@ from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.evaluation.pairing import BagPairs, Pair
 from spssn_ros.evaluation.report import Gallery
 from spssn_ros.evaluation.result import EvaluationResult
+from spssn_ros.evaluation.truth import truth_labels
 from spssn_ros.imaging import decode_compressed, to_labels, to_rgb
 from spssn_ros.inference import Segmenter
-from spssn_ros.labels import CAMVID, CAMVID_VOID, UNKNOWN, LabelSet
+from spssn_ros.labels import LabelSet
 
 Labels = NDArray[np.uint8]
 Rgb = NDArray[np.uint8]
@@ -133,10 +134,7 @@ def _frames(source: BagPairs, label_set: LabelSet, recorded: bool) -> Iterator[_
 
 
 def _decode(pair: Pair, label_set: LabelSet, recorded: bool) -> _Frame:
-    truth = to_labels(pair.truth)
-    if label_set.names == CAMVID.names:
-        # Bags made elsewhere keep CamVid's own void id.
-        truth = np.where(truth == CAMVID_VOID, np.uint8(UNKNOWN), truth)
+    truth = truth_labels(pair.truth, label_set)
     if recorded:
         return _Frame(pair.stamp_ns, truth, prediction=to_labels(pair.image))
     return _Frame(pair.stamp_ns, truth, rgb=decode_image(pair.image))

@@ -21,9 +21,15 @@ from spssn_ros.errors import BadImageError
 from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.evaluation.report import Gallery
 from spssn_ros.evaluation.result import EvaluationResult
+from spssn_ros.evaluation.truth import truth_labels
 from spssn_ros.imaging import to_labels
 from spssn_ros.labels import LabelSet
 from spssn_ros.runtime import Percentiles
+
+_Waiting = dict[int, tuple[float, Any]]
+
+_MAX_WAITING = 300
+"""Images kept for their other half; a camera at 30 Hz takes 10 s to fill it."""
 
 
 class LiveEvaluation:
@@ -50,9 +56,10 @@ class LiveEvaluation:
         self.gallery = Gallery(label_set) if with_gallery else None
         self.frames = 0
         self._clock = clock
-        self._truth: dict[int, Any] = {}
-        self._truth_at: dict[int, float] = {}
-        self._labels: dict[int, tuple[float, Any]] = {}
+        # What waits for its other half, by stamp: when it came, and the message.
+        self._truth: _Waiting = {}
+        self._labels: _Waiting = {}
+        self._forgotten_truth = self._forgotten_labels = 0
         self._latencies_ms: list[float] = []
         self._first_s = self._last_s = float('nan')
         self._answers = 0
@@ -64,8 +71,8 @@ class LiveEvaluation:
             BadImageError: it completes a pair that cannot be scored.
 
         """
-        self._truth[stamp_ns] = message
-        self._truth_at[stamp_ns] = self._clock()
+        self._truth[stamp_ns] = (self._clock(), message)
+        self._forgotten_truth += _forget(self._truth)
         if stamp_ns in self._labels:
             self._score(stamp_ns)
 
@@ -82,6 +89,7 @@ class LiveEvaluation:
         self._last_s = now
         self._answers += 1
         self._labels[stamp_ns] = (now, message)
+        self._forgotten_labels += _forget(self._labels)
         if stamp_ns in self._truth:
             self._score(stamp_ns)
 
@@ -89,16 +97,17 @@ class LiveEvaluation:
         """Return the scores so far; what waits for its other half counts as unmatched."""
         latency = Percentiles.of(self._latencies_ms)
         span = self._last_s - self._first_s
+        drops = len(self._truth) + self._forgotten_truth
         result = EvaluationResult(
             self.label_set,
             self.matrix,
             frames=self.frames,
-            unmatched_images=len(self._labels),
-            unmatched_labels=len(self._truth),
+            unmatched_images=len(self._labels) + self._forgotten_labels,
+            unmatched_labels=drops,
             device='live',
             fps=(self._answers - 1) / span if span > 0 else 0.0,
         )
-        result.extra['drops'] = len(self._truth)
+        result.extra['drops'] = drops
         if self._latencies_ms:
             result.extra['latency_ms'] = {
                 name: round(getattr(latency, name), 2) for name in ('p50', 'p95', 'p99')
@@ -107,14 +116,22 @@ class LiveEvaluation:
 
     def _score(self, stamp_ns: int) -> None:
         arrived_s, label = self._labels.pop(stamp_ns)
-        truth, prediction = to_labels(self._truth.pop(stamp_ns)), to_labels(label)
-        # Truth that came after its label (another route through DDS) had no latency to measure.
-        latency_ms = max(0.0, arrived_s - self._truth_at.pop(stamp_ns)) * 1e3
+        sent_s, truth_message = self._truth.pop(stamp_ns)
         try:
+            truth, prediction = truth_labels(truth_message, self.label_set), to_labels(label)
             self.matrix.update(truth, prediction)
         except BadImageError as error:
             raise BadImageError(f'frame with stamp {stamp_ns} ns: {error}') from error
-        self._latencies_ms.append(latency_ms)
+        # Truth that came after its label (another route through DDS) had no latency to measure.
+        self._latencies_ms.append(max(0.0, arrived_s - sent_s) * 1e3)
         self.frames += 1
         if self.gallery is not None:
             self.gallery.offer(stamp_ns, None, truth, prediction)
+
+
+def _forget(waiting: _Waiting) -> int:
+    """Drop the oldest of too many, so that memory stays bounded; return how many."""
+    if len(waiting) <= _MAX_WAITING:
+        return 0
+    del waiting[next(iter(waiting))]
+    return 1

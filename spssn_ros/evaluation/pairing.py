@@ -44,6 +44,8 @@ class Pair:
 class BagPairs:
     """Iterates over the pairs of a bag, in the order in which they become complete.
 
+    `unmatched_images` and `unmatched_labels` count what the iteration left over.
+
     Args:
         path: the bag.
         image_topic: of images or recorded predictions.
@@ -71,6 +73,7 @@ class BagPairs:
             return bag.topics[self.label_topic].count
 
     def __iter__(self) -> Iterator[Pair]:
+        self.unmatched_images = self.unmatched_labels = 0
         with BagReader(self.path) as bag:
             self._check_topics(bag)
             # Cameras often run much faster than truth was labelled: knowing the truth's stamps

@@ -74,7 +74,9 @@ class Gallery:
     @property
     def samples(self) -> list[Shown]:
         """Frames spread over the run, in order."""
-        return self._samples[: self._sample_size]
+        count = len(self._samples)
+        shown = min(count, self._sample_size)
+        return [self._samples[i * count // shown] for i in range(shown)]
 
     def offer(
         self,

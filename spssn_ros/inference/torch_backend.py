@@ -72,9 +72,11 @@ class TorchBackend:
     def _segment(
         self, rgb: NDArray[np.uint8], input_size: Size, output_size: Size, with_confidence: bool
     ) -> Segmentation:
-        frame = torch.from_numpy(resize_frame(rgb, input_size)[None]).to(self.device)
+        frame = resize_frame(rgb, input_size)
+        # torch has no read-only tensors; a bag's messages are read-only arrays.
+        frame = frame if frame.flags.writeable else frame.copy()
         with self._autocast():
-            logits = self.network(frame)
+            logits = self.network(torch.from_numpy(frame[None]).to(self.device))
         if self.device.type == 'cpu':
             planes = logits[0].float().contiguous().numpy()
             if with_confidence:

@@ -83,7 +83,6 @@ class SPSSN(nn.Module):
     """
 
     output_stride = 8
-    min_size = 32
 
     def __init__(
         self,
@@ -99,6 +98,8 @@ class SPSSN(nn.Module):
             raise ConfigError(f'chain_length is {chain_length}; give at least 1 (4 or 2)')
         if first_stride not in (1, 2):
             raise ConfigError(f'first_stride is {first_stride}; give 1 or 2')
+        if not 0 <= dropout < 1:
+            raise ConfigError(f'dropout is {dropout}; give a probability from 0 to below 1')
         channels = 128
         self.downsample = LearningToDownsample()
         # Deep branch (sec. 4.2); the stage-pooling modules (sec. 4.3) tap what enters each unit

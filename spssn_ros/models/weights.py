@@ -17,6 +17,7 @@ Nothing is unpickled. The metadata (all strings, as safetensors demands) hold JS
 the keys of `WeightsInfo`, so that a file explains itself without this package.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -38,10 +39,22 @@ SHIPPED_DIR = Path(__file__).resolve().parent.parent / 'weights'
 
 @dataclass(frozen=True)
 class Normalisation:
-    """How a pixel becomes network input: (value / 255 - mean) / std, per RGB channel."""
+    """How a pixel becomes network input: (value / 255 - mean) / std, per RGB channel.
+
+    Raises:
+        ConfigError: not three values each, or a standard deviation that is not above 0.
+
+    """
 
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(value > 0 for value in self.std):
+            raise ConfigError(
+                f'normalisation has mean {self.mean} and std {self.std}; give three values each, '
+                'std above 0'
+            )
 
 
 @dataclass(frozen=True)
@@ -58,6 +71,9 @@ class WeightsInfo:
         scores: fractions in [0, 1], with the split they were measured on.
         licence: note on the licence of weights and data.
 
+    Raises:
+        ConfigError: an input size without pixels.
+
     """
 
     model: str
@@ -68,6 +84,10 @@ class WeightsInfo:
     recipe: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)
     licence: str = ''
+
+    def __post_init__(self) -> None:
+        if min(self.input_size) < 1:
+            raise ConfigError(f'input_size is {self.input_size}; give (width, height) in pixels')
 
     def to_metadata(self) -> dict[str, str]:
         """Return the safetensors metadata: JSON text by key."""
@@ -81,7 +101,7 @@ class WeightsInfo:
         """Rebuild from `to_metadata`'s result.
 
         Raises:
-            KeyError, ValueError, TypeError: a key is missing or its value is malformed.
+            LookupError, ValueError, TypeError: a key is missing or its value is malformed.
 
         """
         value = {key: json.loads(text) for key, text in metadata.items() if key != 'format'}
@@ -113,7 +133,10 @@ def find_weights(name: str | os.PathLike[str]) -> Path:
         WeightsError: neither exists; the message lists the shipped names.
 
     """
-    path = Path(name).expanduser()
+    path = Path(name)
+    # A tilde before what is no user's name is part of the file's name.
+    with contextlib.suppress(RuntimeError):
+        path = path.expanduser()
     if path.is_file():
         return path
     shipped = SHIPPED_DIR / path.name
@@ -150,7 +173,7 @@ def load_weights(name: str | os.PathLike[str]) -> tuple[nn.Module, WeightsInfo]:
     try:
         model = create_model(info.model, len(info.label_set), **info.options)
         model.load_state_dict(tensors)
-    except (ConfigError, RuntimeError) as error:
+    except (ConfigError, RuntimeError, TypeError) as error:
         reason = ' '.join(str(error).split())
         raise WeightsError(f'{path} does not fit the network it names: {reason[:300]}') from error
     return model.eval(), info
@@ -190,5 +213,5 @@ def _read(path: Path, with_tensors: bool) -> tuple[WeightsInfo, dict[str, Tensor
         )
     try:
         return WeightsInfo.from_metadata(metadata), tensors
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise WeightsError(f'{path} has damaged metadata: {error!r}') from error

@@ -20,6 +20,7 @@ from rcl_interfaces.msg import (
     IntegerRange,
     ParameterDescriptor,
 )
+from rclpy.exceptions import ParameterUninitializedException
 from rclpy.node import Node
 
 from spssn_ros.nodes.parameters import PARAMETERS, ParameterSpec
@@ -35,7 +36,15 @@ def declare_parameters(node: Node) -> dict[str, Any]:
     """
     for spec in PARAMETERS:
         node.declare_parameter(spec.name, _value(spec), _descriptor(spec))
-    return {spec.name: node.get_parameter(spec.name).value for spec in PARAMETERS}
+    return {spec.name: _in_force(node, spec) for spec in PARAMETERS}
+
+
+def _in_force(node: Node, spec: ParameterSpec) -> Any:
+    try:
+        return node.get_parameter(spec.name).value
+    except ParameterUninitializedException:
+        # An empty list in YAML has no type, so that rclpy takes it for no value at all.
+        return _value(spec)
 
 
 def _value(spec: ParameterSpec) -> Any:

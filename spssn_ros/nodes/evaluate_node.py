@@ -143,7 +143,7 @@ class EvaluateNode(Node):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node; return 0 once the scores are written, 2 on bad input."""
-    return run_node(EvaluateNode, EvaluateNode.begin, EvaluateNode.end, args)
+    return run_node('evaluate_node', EvaluateNode, EvaluateNode.begin, EvaluateNode.end, args)
 
 
 if __name__ == '__main__':

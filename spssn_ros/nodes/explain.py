@@ -52,7 +52,7 @@ class Explainer:
             f'waiting for images: nobody publishes {camera.topic}; start the camera, or remap '
             f'(--ros-args -r image:=/your/topic)',
         )
-        idle = not no_publisher and camera.statistics.answered == 0 and not camera.wanted()
+        idle = not no_publisher and not camera.wanted()
         self._cause(
             camera,
             'subscriber',

@@ -29,6 +29,7 @@ N = TypeVar('N', bound=Node)
 
 
 def run_node(
+    name: str,
     create: Callable[[], N],
     start: Callable[[N], int | None],
     stop: Callable[[N], bool],
@@ -37,6 +38,7 @@ def run_node(
     """Create a node, start it, spin it until SIGINT or SIGTERM, and stop it.
 
     Args:
+        name: of the program, for messages.
         create: makes the node.
         start: called before spinning; returns None to go on, or the status to end with.
         stop: called after; returns whether the node's threads have ended.
@@ -46,7 +48,12 @@ def run_node(
         0 after a signal, what `start` returned, or 2 after bad input (told in one line).
 
     """
-    rclpy.init(args=args)
+    try:
+        rclpy.init(args=args)
+    # rclpy's own error types for bad arguments differ between distributions.
+    except Exception as error:
+        print(f'{name}: {" ".join(str(error).split())}', file=sys.stderr)
+        return 2
     node: N | None = None
     status: int | None = None
     ended = True
@@ -61,7 +68,7 @@ def run_node(
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except (SpssnError, ParameterException) as error:
-        print(f'{node.get_name() if node else "node"}: {error}', file=sys.stderr)
+        print(f'{name}: {error}', file=sys.stderr)
         status = 2
     finally:
         if node is not None:

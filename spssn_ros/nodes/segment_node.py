@@ -267,7 +267,7 @@ class SegmentNode(LifecycleNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node; return 0 after SIGINT or SIGTERM, 2 on a bad parameter."""
-    return run_node(SegmentNode, SegmentNode.autostart, SegmentNode.stop, args)
+    return run_node('segment_node', SegmentNode, SegmentNode.autostart, SegmentNode.stop, args)
 
 
 if __name__ == '__main__':

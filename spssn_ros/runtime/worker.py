@@ -48,20 +48,30 @@ class Worker(Generic[T]):
         self._handle = handle
         self._on_error = on_error
         self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
+        self._stopping = threading.Lock()
         # A daemon, so that a forward pass of many seconds cannot hold up the process's end.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def submit(self, task: Callable[[], R]) -> 'Future[R]':
-        """Have `task` run on the thread; the future holds its result or exception."""
+        """Have `task` run on the thread; the future holds its result or exception.
+
+        It is cancelled if the thread is stopped before it comes to the task.
+        """
         future: Future[R] = Future()
-        self._tasks.put((future, task))
+        with self._stopping:
+            if self.mailbox.closed:
+                future.cancel()
+                return future
+            self._tasks.put((future, task))
         self.mailbox.wake()
         return future
 
     def stop(self, timeout_s: float) -> bool:
         """End the thread after what it is doing; return whether it ended within the time."""
-        self.mailbox.close()
+        # No task may slip in behind the thread's last look at them, or its caller waits for ever.
+        with self._stopping:
+            self.mailbox.close()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 

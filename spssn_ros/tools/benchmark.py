@@ -1,0 +1,288 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`spssn benchmark`: speed of the networks, of the engine and of the node."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.table import Table
+from tqdm import tqdm
+
+from spssn_ros.benchmarking import (
+    ENGINE_NOTE,
+    FORWARD_NOTE,
+    EngineBenchmark,
+    ModelsBenchmark,
+    Timing,
+    benchmark_engine,
+    benchmark_models,
+    describe_machine,
+)
+from spssn_ros.errors import ConfigError, SpssnError
+from spssn_ros.evaluation.result import write_text
+from spssn_ros.inference.config import Device, Precision, Size, parse_size
+
+_Values = dict[str, Any]
+_Item = TypeVar('_Item')
+
+
+@dataclass(frozen=True)
+class Report:
+    """A finished benchmark.
+
+    Attributes:
+        settings: how it was measured.
+        results: one row each, as in the JSON.
+        table: the same for people.
+
+    """
+
+    settings: _Values
+    results: list[_Values]
+    table: Table
+
+
+def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser(
+        'benchmark',
+        help='measure the speed of networks, engine or node',
+        description='Measure speed on this machine; let nothing else run meanwhile. Times on '
+        'CUDA are of finished work: between CUDA events, or synchronised.',
+    )
+    kinds = parser.add_subparsers(metavar='WHAT', required=True)
+
+    models = kinds.add_parser(
+        'models',
+        help='every network, forward pass alone, as the papers measure',
+        description='Eager PyTorch, one image, batch norm merged, after a warm-up.',
+    )
+    _add_options(models, _models, '2048x1024,1024x512,480x360', iterations=200)
+    _add_device_options(models, 'float32')
+
+    engine = kinds.add_parser(
+        'engine',
+        help='the Segmenter end to end, all backends side by side',
+        description='From a uint8 frame to labels of its size, resizing and copies included; '
+        'frames enter the network as they are.',
+    )
+    _add_options(engine, _engine, '480x360,960x720,2048x1024', iterations=50)
+    _add_device_options(engine, 'auto')
+    _add_weights(engine)
+
+    node = kinds.add_parser(
+        'node',
+        help='segment_node in its own process, over DDS',
+        description='Publish frames at a fixed rate and count the labels that come back.',
+    )
+    _add_options(node, _node, '960x720,2048x1024')
+    node.add_argument('--rate', type=float, default=10.0, metavar='HZ', help='%(default)g Hz')
+    node.add_argument('--seconds', type=float, default=10.0, help='a size; %(default)g')
+    _add_weights(node)
+
+
+def _add_options(
+    parser: argparse.ArgumentParser,
+    measure: Callable[[argparse.Namespace], Report],
+    sizes: str,
+    iterations: int = 0,
+) -> None:
+    parser.add_argument('--sizes', default=sizes, metavar='WxH,...', help='default: %(default)s')
+    if iterations:
+        parser.add_argument(
+            '--iterations', type=int, default=iterations, help='a row; default: %(default)s'
+        )
+    parser.add_argument('--json', metavar='FILE', help="write the numbers; '-' for stdout")
+    parser.set_defaults(func=run, measure=measure, what=parser.prog.split()[-1])
+
+
+def _add_device_options(parser: argparse.ArgumentParser, precision: str) -> None:
+    parser.add_argument('--device', choices=[member.value for member in Device], default='auto')
+    parser.add_argument(
+        '--precision',
+        choices=[member.value for member in Precision],
+        default=precision,
+        help='default: %(default)s',
+    )
+    parser.add_argument('--cpu-threads', type=int, default=0, help='0 for automatic')
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--weights',
+        default='spssn_camvid',
+        help='weights file, or the name of a shipped one; default: %(default)s',
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print, and return the exit status."""
+    # Before measuring: the load is then that of other programs.
+    machine = describe_machine()
+    report: Report = args.measure(args)
+    text = json.dumps(
+        {
+            'benchmark': args.what,
+            'machine': machine,
+            'settings': report.settings,
+            'results': report.results,
+        },
+        indent=2,
+    )
+    if args.json == '-':
+        print(text)
+        return 0
+    console = Console()
+    console.print(report.table)
+    for key, value in (report.settings | machine).items():
+        console.print(f'{key}: {value}', highlight=False, soft_wrap=True)
+    if args.json:
+        write_text(Path(args.json), text + '\n')
+        print(f'written to {args.json}', file=sys.stderr)
+    return 0
+
+
+def _models(args: argparse.Namespace) -> Report:
+    config = ModelsBenchmark(
+        _sizes(args.sizes), args.iterations, args.device, args.precision, args.cpu_threads
+    )
+    total = len(config.models) * len(config.sizes)
+    found = list(_with_bar(benchmark_models(config), total))
+    resolved = config.plan()
+    settings = {
+        'device': resolved.device.value,
+        'precision': resolved.precision.value,
+        'iterations': config.iterations,
+        'timing': FORWARD_NOTE,
+        'measured': 'forward pass alone, one image, batch norm merged',
+        'gflops': 'a multiplication and an addition are two operations',
+    }
+    results = [
+        {
+            'model': result.model,
+            'size': _text(result.size),
+            'parameters': result.parameters,
+            'gflops': result.gflops,
+            **asdict(result.timing),
+        }
+        for result in found
+    ]
+    table = Table('network', 'size', title='Networks')
+    for column in ('parameters', 'GFLOPs', 'median ms', 'p95 ms', 'FPS'):
+        table.add_column(column, justify='right')
+    for result in found:
+        table.add_row(
+            result.model,
+            _text(result.size),
+            f'{result.parameters:,}',
+            f'{result.gflops:.2f}',
+            *_cells(result.timing),
+        )
+    return Report(settings, results, table)
+
+
+def _engine(args: argparse.Namespace) -> Report:
+    config = EngineBenchmark(
+        _sizes(args.sizes),
+        args.weights,
+        args.iterations,
+        args.device,
+        args.precision,
+        args.cpu_threads,
+    )
+    found = list(_with_bar(benchmark_engine(config), len(config.sizes)))
+    settings = {
+        'weights': config.weights,
+        'iterations': config.iterations,
+        'timing': ENGINE_NOTE,
+        'measured': 'uint8 frame in, labels of its size out, in turns',
+    }
+    results = [
+        {
+            'size': _text(result.size),
+            'engines': {name: asdict(timing) for name, timing in result.timings.items()},
+            'times_as_fast': result.times_as_fast(),
+        }
+        for result in found
+    ]
+    table = Table('size', 'engine', title='Engine, end to end')
+    for column in ('median ms', 'p95 ms', 'FPS', 'times as fast'):
+        table.add_column(column, justify='right')
+    for result in found:
+        ratios = result.times_as_fast()
+        for number, (name, timing) in enumerate(result.timings.items()):
+            size = '' if number else _text(result.size)
+            table.add_row(size, name, *_cells(timing), f'{ratios[name]:.2f}')
+        table.add_section()
+    return Report(settings, results, table)
+
+
+def _node(args: argparse.Namespace) -> Report:
+    for option, value in (('rate', args.rate), ('seconds', args.seconds)):
+        if not 0 < value < float('inf'):
+            raise ConfigError(f'--{option} is {value}; give a number above 0')
+    sizes = _sizes(args.sizes)
+    try:
+        # Imported here, so that the others work without ROS.
+        from spssn_ros.nodes.benchmark import benchmark_node
+    except ImportError as error:
+        raise SpssnError(
+            f'benchmark node needs ROS 2 ({error}); source an installation or use the '
+            'environment that make sets up'
+        ) from error
+    results = [
+        benchmark_node(width, height, args.rate, args.seconds, args.weights)
+        for width, height in _with_bar(sizes, len(sizes))
+    ]
+    settings = {'weights': args.weights, 'rate_hz': args.rate, 'seconds': args.seconds}
+    table = Table('', *(_text(size) for size in sizes), title='segment_node over DDS')
+    rows = [_flat(result) for result in results]
+    for key in dict.fromkeys(key for row in rows for key in row):
+        table.add_row(key, *(str(row.get(key, '')) for row in rows))
+    return Report(settings, results, table)
+
+
+def _flat(values: _Values, prefix: str = '') -> _Values:
+    """Return nested values under names such as 'latency_ms p50'."""
+    flat: _Values = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f'{prefix}{key} ')
+        else:
+            flat[f'{prefix}{key}'] = value
+    return flat
+
+
+def _cells(timing: Timing) -> tuple[str, str, str]:
+    return f'{timing.median_ms:.2f}', f'{timing.p95_ms:.2f}', f'{timing.fps:.1f}'
+
+
+def _sizes(text: str) -> tuple[Size, ...]:
+    return tuple(
+        parse_size(part, '--sizes', ('several after commas',)) for part in text.split(',')
+    )
+
+
+def _text(size: Size) -> str:
+    return f'{size[0]}x{size[1]}'
+
+
+def _with_bar(items: Iterable[_Item], total: int) -> Iterable[_Item]:
+    return tqdm(items, total=total, desc='measuring', unit='row', disable=None)

@@ -1,0 +1,190 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`spssn segment`: images, videos and bags to label images and overlays."""
+
+import argparse
+import json
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from spssn_ros.errors import SpssnError
+from spssn_ros.evaluation.report import write_png
+from spssn_ros.evaluation.result import write_text
+from spssn_ros.imaging import Painter
+from spssn_ros.inference import Segmenter
+from spssn_ros.labels import LabelSet
+from spssn_ros.tools.frames import FrameSource, open_frames
+from spssn_ros.tools.options import add_engine_options, segmenter_from
+
+
+def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser(
+        'segment',
+        help='segment an image, a folder, a video or a bag',
+        description='Write labels/NAME.png (mono8 class ids at the size of the frame), '
+        'overlays/NAME.png and classes.json (id, name and RGB colour of every class), for videos '
+        'and bags also overlay.mp4. NAME is that of the image, the number of the frame in a '
+        'video, or the header stamp in a bag.',
+    )
+    parser.add_argument(
+        'input', type=Path, metavar='INPUT', help='image, folder of images, video or bag'
+    )
+    parser.add_argument('--output', type=Path, required=True, metavar='DIR', help='folder')
+    parser.add_argument('--image-topic', default='', help='of a bag; default: its only camera')
+    add_engine_options(parser)
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Segment, say what was written, and return the exit status."""
+    with open_frames(args.input, args.image_topic) as source:
+        segmenter = segmenter_from(args)
+        count = segment_frames(source, segmenter, args.output)
+    if source.total and count < 0.98 * source.total:
+        print(
+            f'spssn: {args.input} promises {source.total} frames and only {count} could be read; '
+            'it may be cut off',
+            file=sys.stderr,
+        )
+    frames = '1 frame' if count == 1 else f'{count} frames'
+    video = ', overlay.mp4' if source.rate_hz else ''
+    print(
+        f'{args.output}: {frames} in labels/ and overlays/{video}, and classes.json, '
+        f'by {segmenter.description}'
+    )
+    return 0
+
+
+def segment_frames(source: FrameSource, segmenter: Segmenter, folder: Path) -> int:
+    """Segment every frame into `folder`, with a progress bar, and return their number.
+
+    What was finished before an error stays; no file is ever half-written.
+
+    Raises:
+        SpssnError: a damaged frame, or OpenCV cannot write the video.
+        OSError: the folder cannot be made or written to.
+
+    """
+    painter = Painter(segmenter.label_set)
+    count = 0
+    with ExitStack() as stack:
+        video = None
+        if source.rate_hz:
+            video = stack.enter_context(OverlayVideo(folder / 'overlay.mp4', source.rate_hz))
+        for frame in tqdm(source.frames, total=source.total, unit='frame', disable=None):
+            labels = segmenter(frame.rgb).labels
+            overlay = painter.overlay(frame.rgb, labels)
+            if not count:
+                # Not before there is something to put there.
+                for name in ('labels', 'overlays'):
+                    (folder / name).mkdir(parents=True, exist_ok=True)
+            write_png(folder / 'labels' / f'{frame.stem}.png', labels)
+            write_png(folder / 'overlays' / f'{frame.stem}.png', overlay)
+            if video:
+                video.write(overlay)
+            count += 1
+    write_text(folder / 'classes.json', classes_json(segmenter.label_set))
+    return count
+
+
+class OverlayVideo:
+    """An .mp4 file, written as a context manager.
+
+    It grows under a temporary name and takes its own when the block ends well; after an exception
+    nothing is left of it.
+
+    Args:
+        path: the file; its folder must exist when the first frame is written.
+        rate_hz: frames a second.
+
+    """
+
+    def __init__(self, path: Path, rate_hz: float) -> None:
+        self.path = path
+        # MPEG-4 counts time in at most 65535 parts of a second.
+        self._rate_hz = round(min(max(rate_hz, 0.1), 240.0), 2)
+        self._temporary = path.with_name(f'.{path.stem}.{os.getpid()}.tmp{path.suffix}')
+        self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
+        self._count = 0
+
+    def __enter__(self) -> 'OverlayVideo':
+        return self
+
+    def write(self, rgb: NDArray[np.uint8]) -> None:
+        """Append a frame, (H, W, 3) uint8 RGB; those of another size are resized to the first's.
+
+        Raises:
+            SpssnError: OpenCV cannot write such a video.
+
+        """
+        picture = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+        if self._writer is None:
+            self._size = (rgb.shape[1], rgb.shape[0])
+            codec = cv2.VideoWriter.fourcc(*'mp4v')
+            self._writer = cv2.VideoWriter(str(self._temporary), codec, self._rate_hz, self._size)
+            if not self._writer.isOpened():
+                raise SpssnError(
+                    f'OpenCV cannot write video {self.path} of {self._size[0]}x{self._size[1]}; '
+                    'check that it was built with FFmpeg (cv2.getBuildInformation)'
+                )
+        elif (rgb.shape[1], rgb.shape[0]) != self._size:
+            picture = cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA)
+        self._writer.write(picture)
+        self._count += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if self._writer is not None:
+                self._writer.release()
+                if kind is None:
+                    self._keep()
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+    def _keep(self) -> None:
+        # The writer reports no error, such as that of a full disk.
+        capture = cv2.VideoCapture(str(self._temporary))
+        written = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        capture.release()
+        if written != self._count:
+            raise OSError(f'cannot write {self.path}; is the disk full?')
+        self._temporary.replace(self.path)
+
+
+def classes_json(label_set: LabelSet) -> str:
+    """Return the JSON that explains label images: id, name and RGB colour of every class."""
+    return json.dumps(
+        [
+            {'id': class_id, 'name': name, 'color': color}
+            for class_id, (name, color) in enumerate(
+                zip(label_set.names, label_set.palette, strict=True)
+            )
+        ],
+        indent=2,
+    )

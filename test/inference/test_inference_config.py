@@ -1,0 +1,181 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Settings of inference are read from text, and the input size follows its rules."""
+
+import pytest
+import torch
+
+from spssn_ros.errors import ConfigError, DeviceError
+from spssn_ros.inference import backend
+from spssn_ros.inference.backend import Plan, plan
+from spssn_ros.inference.config import (
+    BackendName,
+    Device,
+    InferenceConfig,
+    InputSize,
+    Precision,
+    parse_size,
+)
+
+TRAINED = (480, 360)
+
+
+@pytest.mark.parametrize(
+    ('frame', 'expected'),
+    [
+        ((480, 360), (480, 360)),
+        ((960, 720), (480, 360)),
+        ((240, 180), (480, 360)),
+        # The same area at the frame's aspect ratio, in multiples of 8.
+        ((2048, 1024), (584, 296)),
+        ((1024, 2048), (296, 584)),
+        # Within three per cent of the area's side: as it is, though no multiple of 8.
+        ((485, 355), (485, 355)),
+        ((470, 350), (470, 350)),
+        ((466, 349), (480, 360)),
+        # Never under 32.
+        ((10000, 20), (9296, 32)),
+    ],
+)
+def test_auto_keeps_area_and_aspect(frame: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert InputSize.parse('auto').for_frame(frame, TRAINED) == expected
+
+
+@pytest.mark.parametrize(
+    ('frame', 'expected'),
+    [
+        ((2048, 1024), (2048, 1024)),
+        ((33, 57), (33, 57)),
+        ((20, 501), (32, 504)),
+        ((1, 1), (32, 32)),
+    ],
+)
+def test_native_keeps_the_frame(frame: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert InputSize.parse('native').for_frame(frame, TRAINED) == expected
+
+
+def test_a_fixed_size_is_just_that() -> None:
+    assert InputSize.parse('321x123').for_frame((2048, 1024), TRAINED) == (321, 123)
+
+
+@pytest.mark.parametrize(
+    'text', ['', 'big', '480', '480x', 'x360', '480x360x3', '31x480', '480x31', '16385x32', '-1x5']
+)
+def test_sizes_that_cannot_be(text: str) -> None:
+    with pytest.raises(
+        ConfigError,
+        match=f"^input_size is '{text}'; give auto, native or WIDTHxHEIGHT in pixels, each at "
+        'least 32, such as 480x360$',
+    ):
+        InputSize.parse(text)
+    with pytest.raises(ConfigError, match=f"^output_size is '{text}'; give input or WIDTHx"):
+        parse_size(text, 'output_size', ('input',))
+
+
+def test_settings_from_text() -> None:
+    assert InferenceConfig.parse() == InferenceConfig()
+    assert InferenceConfig.parse('cpu', 'torch', 'float32', '64x32', 2) == InferenceConfig(
+        Device.CPU, BackendName.TORCH, Precision.FLOAT32, InputSize((64, 32)), 2
+    )
+
+
+@pytest.mark.parametrize(
+    ('settings', 'text'),
+    [
+        ({'device': 'gpu'}, "^device is 'gpu'; give one of auto, cuda, cpu$"),
+        ({'backend': 'onnx'}, "^backend is 'onnx'; give one of auto, torch, openvino$"),
+        (
+            {'precision': 'int8'},
+            "^precision is 'int8'; give one of auto, float32, bfloat16, float16$",
+        ),
+        ({'input_size': 'x'}, "^input_size is 'x'; "),
+        ({'cpu_threads': -1}, r'^cpu_threads is -1; give 0 \(automatic\) or more$'),
+    ],
+)
+def test_settings_that_cannot_be(settings: dict, text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        InferenceConfig.parse(**settings)
+
+
+class Machine:
+    """Makes `plan` see a machine with or without things."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._patch = monkeypatch
+
+    def has(self, cuda: bool, openvino: bool, bfloat16: bool = True) -> None:
+        self._patch.setattr(torch.cuda, 'is_available', lambda: cuda)
+        self._patch.setattr(
+            backend.importlib.util, 'find_spec', lambda name: object() if openvino else None
+        )
+        self._patch.setattr(backend, '_cpu_has_bfloat16', lambda: bfloat16)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ('cuda', 'openvino', 'bfloat16', 'expected'),
+    [
+        (True, True, True, ('cuda', 'torch', 'float16')),
+        (False, True, True, ('cpu', 'openvino', 'bfloat16')),
+        (False, True, False, ('cpu', 'openvino', 'float32')),
+        (False, False, False, ('cpu', 'torch', 'float32')),
+    ],
+)
+def test_auto_is_resolved_by_what_is_there(
+    machine: Machine, cuda: bool, openvino: bool, bfloat16: bool, expected: tuple[str, str, str]
+) -> None:
+    machine.has(cuda, openvino, bfloat16)
+    device, name, precision = expected
+    assert plan(InferenceConfig()) == Plan(Device(device), BackendName(name), Precision(precision))
+
+
+def test_what_is_asked_for_is_kept(machine: Machine) -> None:
+    machine.has(cuda=True, openvino=True)
+    assert plan(InferenceConfig.parse('cpu', 'torch', 'float32')) == Plan(
+        Device.CPU, BackendName.TORCH, Precision.FLOAT32
+    )
+    # OpenVINO means the CPU, GPU or not.
+    assert plan(InferenceConfig.parse(backend='openvino')).device is Device.CPU
+    assert plan(InferenceConfig.parse(precision='float32')).device is Device.CUDA
+
+
+@pytest.mark.parametrize(
+    ('cuda', 'openvino', 'settings', 'text'),
+    [
+        (
+            False,
+            True,
+            {'device': 'cuda'},
+            r"^device is 'cuda' but torch sees no CUDA GPU \(.*'cpu'",
+        ),
+        (False, False, {'backend': 'openvino'}, "^backend is 'openvino' but it is not installed;"),
+        (
+            True,
+            True,
+            {'backend': 'openvino', 'device': 'cuda'},
+            "^backend 'openvino' runs on the CPU; give device 'cpu' or 'auto'$",
+        ),
+        (False, True, {'precision': 'float16'}, "^precision 'float16' needs CUDA; on the CPU"),
+    ],
+)
+def test_what_is_not_there(
+    machine: Machine, cuda: bool, openvino: bool, settings: dict[str, str], text: str
+) -> None:
+    machine.has(cuda, openvino)
+    with pytest.raises(DeviceError, match=text):
+        plan(InferenceConfig.parse(**settings))

@@ -1,0 +1,270 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The segmenter labels frames as the network behind it would, on every backend."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from spssn_ros.errors import BadImageError, DeviceError
+from spssn_ros.inference import Segmenter, torch_backend
+from spssn_ros.inference.preprocess import resize_frame
+
+Paint = Callable[..., np.ndarray]
+SIZE = (117, 77)
+
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason='no CUDA GPU')
+
+
+@pytest.fixture(scope='module')
+def segmenter(random_weights: Path) -> Segmenter:
+    return Segmenter.from_weights(
+        random_weights, device='cpu', precision='float32', backend='torch', input_size='native'
+    )
+
+
+@pytest.fixture(scope='module')
+def openvino_segmenter(random_weights: Path) -> Segmenter:
+    pytest.importorskip('openvino')
+    return Segmenter.from_weights(
+        random_weights,
+        device='cpu',
+        precision='float32',
+        backend='openvino',
+        input_size='native',
+        cpu_threads=1,
+    )
+
+
+def full_size_logits(network: Any, rgb: np.ndarray) -> torch.Tensor:
+    """Compute (C, H, W) float32 logits the plain way, from the definition of the weights."""
+    model, info = network
+    mean, std = np.array(info.normalisation.mean), np.array(info.normalisation.std)
+    x = ((rgb / 255 - mean) / std).astype(np.float32).transpose(2, 0, 1)
+    with torch.inference_mode():
+        logits = model(torch.from_numpy(x)[None])
+        return functional.interpolate(logits, rgb.shape[:2], mode='bilinear')[0]
+
+
+def worst_loss(logits: torch.Tensor, labels: np.ndarray) -> float:
+    """How much less the chosen classes' logits are than the best, in standard deviations."""
+    chosen = logits.gather(0, torch.from_numpy(labels)[None].long())[0]
+    return float((logits.amax(0) - chosen).max() / logits.std())
+
+
+def test_labels_are_those_of_the_network(
+    segmenter: Segmenter, random_network: Any, picture: Paint
+) -> None:
+    rgb = picture(*SIZE)
+    logits = full_size_logits(random_network, rgb)
+    result = segmenter(rgb, with_confidence=True)
+    assert result.labels.shape == result.confidence.shape == rgb.shape[:2]
+    assert result.labels.dtype == result.confidence.dtype == np.uint8
+    assert len(np.unique(result.labels)) >= 3
+    assert worst_loss(logits, result.labels) < 1e-4
+    probability = logits.softmax(0).amax(0).numpy()
+    assert np.abs(result.confidence / 255 - probability).max() <= 1.01 / 255
+    # Swapped channels would not go unseen.
+    assert worst_loss(logits, segmenter(rgb[..., ::-1]).labels) > 0.02
+
+
+def test_confidence_comes_only_when_asked_for(segmenter: Segmenter, picture: Paint) -> None:
+    rgb = picture(*SIZE)
+    plain, full = segmenter(rgb), segmenter(rgb, with_confidence=True)
+    assert plain.confidence is None
+    np.testing.assert_array_equal(plain.labels, full.labels)
+
+
+def test_frames_are_resized_to_the_input_size_and_labels_back(
+    random_weights: Path, random_network: Any, picture: Paint
+) -> None:
+    segmenter = Segmenter.from_weights(
+        random_weights, device='cpu', precision='float32', backend='torch', input_size='auto'
+    )
+    rgb = picture(240, 160)
+    # Trained for 96x64: a 240x160 frame enters at that size, shrunk by area.
+    assert segmenter.input_size_for((240, 160)) == (96, 64)
+    small = cv2.resize(rgb, (96, 64), interpolation=cv2.INTER_AREA)
+    model, info = random_network
+    mean, std = np.array(info.normalisation.mean), np.array(info.normalisation.std)
+    x = ((small / 255 - mean) / std).astype(np.float32).transpose(2, 0, 1)[None]
+    with torch.inference_mode():
+        logits = functional.interpolate(model(torch.from_numpy(x)), (160, 240), mode='bilinear')
+    labels = segmenter(rgb).labels
+    assert labels.shape == (160, 240)
+    assert worst_loss(logits[0], labels) < 1e-4
+
+
+@pytest.mark.parametrize('size', [(1, 1), (31, 33), (57, 33), (200, 3)])
+def test_any_size(segmenter: Segmenter, picture: Paint, size: tuple[int, int]) -> None:
+    result = segmenter(picture(*size), with_confidence=True)
+    assert result.labels.shape == result.confidence.shape == size[::-1]
+
+
+@pytest.mark.parametrize('name', ['segmenter', 'openvino_segmenter'])
+def test_frames_lie_in_memory_as_they_like(
+    name: str, request: pytest.FixtureRequest, picture: Paint
+) -> None:
+    segmenter = request.getfixturevalue(name)
+    width, height = SIZE
+    sparse = picture(2 * width, 2 * height)[::2, ::2]
+    packed = sparse.copy()
+    padded = np.zeros((height, width + 5, 3), np.uint8)[:, :width]
+    padded[:] = packed
+    readonly = packed.copy()
+    readonly.setflags(write=False)
+    expected = segmenter(packed).labels
+    np.testing.assert_array_equal(packed, sparse)
+    assert len(np.unique(expected)) > 1
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        for view in (sparse, padded, readonly):
+            np.testing.assert_array_equal(segmenter(view).labels, expected)
+
+
+@pytest.mark.parametrize(
+    ('frame', 'text'),
+    [
+        (np.zeros((4, 4), np.uint8), r'not \(4, 4\) uint8; convert it before segmentation$'),
+        (np.zeros((4, 4, 4), np.uint8), r'not \(4, 4, 4\) uint8'),
+        (np.zeros((4, 4, 3), np.float32), r'not \(4, 4, 3\) float32'),
+        (np.zeros((0, 4, 3), np.uint8), r'not \(0, 4, 3\) uint8'),
+        (np.zeros((2, 4, 4, 3), np.uint8), r'not \(2, 4, 4, 3\) uint8'),
+    ],
+)
+def test_frames_that_are_none(segmenter: Segmenter, frame: np.ndarray, text: str) -> None:
+    with pytest.raises(BadImageError, match=r'^a frame must be \(H, W, 3\) uint8 RGB, ' + text):
+        segmenter(frame)
+
+
+def test_openvino_agrees_with_torch(
+    segmenter: Segmenter, openvino_segmenter: Segmenter, random_network: Any, picture: Paint
+) -> None:
+    assert openvino_segmenter.description == 'openvino float32 on cpu'
+    rgb = picture(*SIZE)
+    expected = segmenter(rgb, with_confidence=True)
+    result = openvino_segmenter(rgb, with_confidence=True)
+    assert (result.labels == expected.labels).mean() >= 0.999
+    difference = result.confidence.astype(int) - expected.confidence
+    assert np.abs(difference).max() <= 1
+    assert worst_loss(full_size_logits(random_network, rgb), result.labels) < 1e-3
+
+
+def test_openvino_forgets_old_sizes(random_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    openvino_backend = pytest.importorskip('spssn_ros.inference.openvino_backend')
+    compiled: list[tuple[int, int]] = []
+
+    class Core:
+        def compile_model(self, model: Any, device: str, settings: Any) -> Any:
+            compiled.append(model)
+            return self
+
+        def create_infer_request(self) -> object:
+            return object()
+
+    monkeypatch.setattr(openvino_backend.openvino, 'Core', Core)
+    monkeypatch.setattr(
+        openvino_backend.openvino,
+        'convert_model',
+        lambda network, example_input, input: (input[2], input[1]),
+    )
+    backend = Segmenter.from_weights(random_weights, device='cpu', backend='openvino').backend
+    sizes = [(32, 32), (64, 32), (96, 32), (128, 32)]
+    for size in [*sizes, (32, 32), (160, 32), (32, 32), (64, 32)]:
+        backend._request(size)
+    # Four are kept; (64, 32) was the one unused for longest when the fifth came.
+    assert compiled == [*sizes, (160, 32), (64, 32)]
+
+
+@pytest.mark.parametrize(
+    ('device', 'precision', 'tolerance'),
+    [
+        ('cpu', 'bfloat16', 0.15),
+        # Convolutions in float32 use TF32 on recent GPUs.
+        pytest.param('cuda', 'float32', 0.02, marks=needs_cuda),
+        pytest.param('cuda', 'float16', 0.05, marks=needs_cuda),
+        pytest.param('cuda', 'bfloat16', 0.15, marks=needs_cuda),
+    ],
+)
+def test_other_precisions_and_devices_agree(
+    random_weights: Path,
+    random_network: Any,
+    picture: Paint,
+    device: str,
+    precision: str,
+    tolerance: float,
+) -> None:
+    segmenter = Segmenter.from_weights(
+        random_weights, device=device, precision=precision, backend='torch', input_size='native'
+    )
+    assert segmenter.description.startswith(f'torch {precision} on {device}')
+    rgb = picture(*SIZE)
+    logits = full_size_logits(random_network, rgb)
+    result = segmenter(rgb, with_confidence=True)
+    assert result.labels.shape == result.confidence.shape == rgb.shape[:2]
+    assert result.labels.dtype == result.confidence.dtype == np.uint8
+    np.testing.assert_array_equal(segmenter(rgb).labels, result.labels)
+    assert worst_loss(logits, result.labels) < tolerance
+    assert (logits.argmax(0).numpy() == result.labels).mean() > 0.9
+    probability = logits.softmax(0).amax(0).numpy()
+    assert np.abs(result.confidence / 255 - probability).mean() < tolerance
+
+
+def test_memory_that_runs_out_is_explained(
+    random_weights: Path, picture: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmenter = Segmenter.from_weights(
+        random_weights, device='cpu', precision='float32', backend='torch', input_size='64x32'
+    )
+
+    def fail(*_: Any) -> None:
+        raise torch.cuda.OutOfMemoryError('CUDA out of memory')
+
+    monkeypatch.setattr(torch_backend.TorchBackend, '_segment', fail)
+    with pytest.raises(DeviceError, match=r'^out of GPU memory at network input 64x32; give a sm'):
+        segmenter(picture(*SIZE))
+
+
+def test_warming_up_runs_the_training_size(
+    segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+    monkeypatch.setattr(
+        segmenter.backend, 'segment', lambda rgb, inner, outer, _: sizes.append((inner, outer))
+    )
+    segmenter.warm_up()
+    segmenter.warm_up((64, 48))
+    assert sizes == [((96, 64), (96, 64)), ((64, 48), (64, 48))]
+
+
+def test_the_shipped_weights_are_the_default() -> None:
+    segmenter = Segmenter.from_weights(device='cpu', backend='torch', precision='float32')
+    assert segmenter.label_set.names[3] == 'road'
+    assert segmenter.info.model == 'spssn'
+
+
+def test_frames_shrink_by_area_and_grow_bilinearly() -> None:
+    checks = np.indices((4, 4)).sum(0) % 2 * 200
+    rgb = np.repeat(checks[..., None], 3, 2).astype(np.uint8)
+    assert (resize_frame(rgb, (2, 2)) == 100).all()
+    row = resize_frame(np.array([[[0] * 3, [200] * 3]], np.uint8), (4, 1))
+    assert row[0, :, 0].tolist() == [0, 50, 150, 200]
+    assert resize_frame(rgb[:, ::-1], (4, 4)).flags.c_contiguous

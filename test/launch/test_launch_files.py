@@ -1,0 +1,286 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The launch files: their arguments, and with ROS 2's `launch` their behaviour."""
+
+import ast
+import importlib.util
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+LAUNCH = Path(__file__).resolve().parents[2] / 'launch'
+SEGMENT_ARGUMENTS = {
+    'image', 'camera_info', 'weights', 'device', 'params_file', 'namespace', 'cameras',
+    'transport', 'rviz', 'bag', 'use_sim_time', 'dds_profile',
+}  # fmt: skip
+EVALUATE_ARGUMENTS = {'bag', 'rate', 'report', 'image_topic', 'label_topic'}
+CONTRACT = [
+    ('segment.launch.py', SEGMENT_ARGUMENTS),
+    ('evaluate.launch.py', EVALUATE_ARGUMENTS),
+]
+
+
+def declared_arguments(path: Path) -> dict[str, dict[str, ast.expr]]:
+    """Return the keyword arguments of each DeclareLaunchArgument, by the argument's name."""
+    return {
+        ast.literal_eval(call.args[0]): {k.arg: k.value for k in call.keywords if k.arg}
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id == 'DeclareLaunchArgument'
+    }
+
+
+@pytest.mark.parametrize(('name', 'contract'), CONTRACT)
+def test_every_argument_of_the_contract_is_declared_and_described(
+    name: str, contract: set[str]
+) -> None:
+    arguments = declared_arguments(LAUNCH / name)
+    assert contract <= set(arguments)
+    for argument, keywords in arguments.items():
+        description = ast.literal_eval(keywords['description'])
+        assert description.endswith('.'), argument
+        required = (name, argument) == ('evaluate.launch.py', 'bag')
+        assert ('default_value' in keywords) is not required
+
+
+# From here on with ROS 2's launch.
+
+# Not asked of `launch`: where that is missing, the name is this repository's folder.
+needs_launch = pytest.mark.skipif(
+    importlib.util.find_spec('launch_ros') is None, reason='ROS 2 launch is not installed'
+)
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name.replace('.', '_'), LAUNCH / name)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def segment() -> ModuleType:
+    return load('segment.launch.py')
+
+
+@pytest.fixture
+def no_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        'FASTDDS_DEFAULT_PROFILES_FILE',
+        'FASTRTPS_DEFAULT_PROFILES_FILE',
+        'FASTDDS_BUILTIN_TRANSPORTS',
+    ):
+        monkeypatch.delenv(name, raising=False)
+
+
+def set_up(module: ModuleType, **values: str) -> list[Any]:
+    """Return the actions that the launch file makes of its arguments."""
+    from launch import LaunchContext
+
+    context = LaunchContext()
+    for argument in module.ARGUMENTS:
+        argument.execute(context) if argument.default_value else None
+    context.launch_configurations.update(values)
+    return list(module.setup(context))
+
+
+def node(actions: list[Any], executable: str) -> Any:
+    """Return the node of an executable, its substitutions performed."""
+    from launch import LaunchContext
+    from launch_ros.actions import Node
+
+    found = [a for a in actions if isinstance(a, Node) and a.node_executable == executable]
+    assert len(found) == 1
+    found[0]._perform_substitutions(LaunchContext())
+    return found[0]
+
+
+def remappings(actions: list[Any]) -> dict[str, str]:
+    return dict(node(actions, 'segment_node').expanded_remapping_rules)
+
+
+@needs_launch
+@pytest.mark.parametrize('name', [name for name, _ in CONTRACT])
+def test_launch_shows_the_arguments(name: str) -> None:
+    description = load(name).generate_launch_description()
+    shown = {argument.name for argument in description.get_launch_arguments()}
+    assert shown == set(declared_arguments(LAUNCH / name))
+
+
+@needs_launch
+def test_one_camera_is_remapped_with_its_camera_info(segment: ModuleType) -> None:
+    assert remappings(set_up(segment)) == {
+        'image': '/camera/image_raw',
+        'image/compressed': '/camera/image_raw/compressed',
+        'camera_info': '/camera/camera_info',
+    }
+    assert remappings(set_up(segment, image='picture'))['camera_info'] == 'camera_info'
+    own = set_up(segment, image='/a/b', camera_info='/c/info')
+    assert remappings(own)['camera_info'] == '/c/info'
+
+
+@needs_launch
+@pytest.mark.parametrize('cameras', ['[front, rear]', 'front,rear', '[\'front\', "rear"]'])
+def test_several_cameras_get_a_topic_each(segment: ModuleType, cameras: str) -> None:
+    assert segment.camera_names(cameras) == ['front', 'rear']
+    plain = remappings(set_up(segment, cameras=cameras))
+    assert {key for key, value in plain.items() if key != value} == set()
+    assert {'front/image', 'rear/image', 'rear/camera_info'} <= set(plain)
+    mapped = remappings(set_up(segment, cameras=cameras, image='/{camera}/raw'))
+    assert mapped['front/image'] == '/front/raw'
+    assert mapped['rear/image/compressed'] == '/rear/raw/compressed'
+    assert mapped['rear/camera_info'] == '/rear/camera_info'
+
+
+@needs_launch
+def test_several_cameras_on_one_topic_are_refused(segment: ModuleType) -> None:
+    with pytest.raises(ValueError, match=r"image is '/cam/raw'.*put \{camera\} where the name"):
+        set_up(segment, cameras='front,rear', image='/cam/raw')
+
+
+@needs_launch
+def test_only_given_parameters_go_before_the_file(segment: ModuleType) -> None:
+    from launch import LaunchContext
+
+    def given(**values: str) -> dict[str, Any]:
+        actions = set_up(segment, **values)
+        command = node(actions, 'segment_node').cmd
+        words = [''.join(part.perform(LaunchContext()) for part in word) for word in command]
+        files = [words[i + 1] for i, word in enumerate(words) if word == '--params-file']
+        assert Path(files[0]).name == 'segment_node.yaml'
+        document = yaml.safe_load(Path(files[1]).read_text())
+        return dict(document['/segment_node']['ros__parameters'])
+
+    assert given() == {'use_sim_time': False}
+    assert given(weights='12', device='cpu', transport='compressed', cameras='[a, b]') == {
+        'use_sim_time': False,
+        'weights': '12',
+        'device': 'cpu',
+        'transport': 'compressed',
+        'cameras': ['a', 'b'],
+    }
+    assert given(bag=str(LAUNCH)) == {'use_sim_time': True}
+    assert given(bag=str(LAUNCH), use_sim_time='false') == {'use_sim_time': False}
+
+
+@needs_launch
+def test_missing_bag_is_told_before_anything_starts(segment: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"the bag '.*nothing\.mcap' does not exist"):
+        set_up(segment, bag=str(tmp_path / 'nothing.mcap'))
+
+
+@needs_launch
+@pytest.mark.usefixtures('no_profile')
+def test_dds_profile_is_set_unless_refused_or_there(
+    segment: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from launch import LaunchContext
+    from launch.actions import SetEnvironmentVariable
+
+    def profiles(**values: str) -> list[str]:
+        actions = set_up(segment, **values)
+        setters = [a for a in actions if isinstance(a, SetEnvironmentVariable)]
+        # They must come before the processes that need them.
+        assert actions[: len(setters)] == setters
+        context = LaunchContext()
+        for setter in setters:
+            setter.execute(context)
+        return sorted({''.join(part.text for part in setter.value) for setter in setters})
+
+    assert [Path(path).name for path in profiles()] == ['fastdds_large_images.xml']
+    assert profiles(dds_profile='none') == []
+    with pytest.raises(ValueError, match=r"'/no/such\.xml' is not a file"):
+        profiles(dds_profile='/no/such.xml')
+    monkeypatch.setenv('FASTDDS_DEFAULT_PROFILES_FILE', 'mine.xml')
+    assert profiles() == []
+
+
+# Whole runs, with the installed executables.
+
+
+class Noise:
+    """A scene whose every frame differs."""
+
+    camera_matrix = np.eye(3)
+
+    def render(self, time_s: float) -> tuple[np.ndarray, np.ndarray]:
+        random = np.random.default_rng(round(time_s * 1000))
+        image = random.integers(0, 256, (64, 96, 3), np.uint8)
+        return image, (image[..., 0] % 11).astype(np.uint8)
+
+
+@pytest.fixture
+def bag(tmp_path: Path) -> Path:
+    from spssn_ros.bags.labelled import write_street_bag
+    from spssn_ros.bags.writer import Storage
+
+    path = tmp_path / 'bag'
+    write_street_bag(path, Noise(), 12, 10.0, Storage.MCAP)
+    return path
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, no_profile: None) -> Callable[..., int]:
+    """Return a function that launches a file as `ros2 launch` does; it returns the status."""
+    ament = pytest.importorskip('ament_index_python', reason='the ament index is not installed')
+    try:
+        share = Path(ament.get_package_share_directory('spssn_ros'))
+    except (LookupError, OSError):
+        pytest.skip('spssn_ros is not installed in the ament index (make test does it)')
+    from launch import LaunchDescription, LaunchService
+    from launch.actions import IncludeLaunchDescription
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(1 + os.getpid() % 101))
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+
+    def launch(name: str, *actions: Any, **arguments: str) -> int:
+        service = LaunchService(noninteractive=True)
+        source = PythonLaunchDescriptionSource(str(share / 'launch' / name))
+        include = IncludeLaunchDescription(source, launch_arguments=arguments.items())
+        service.include_launch_description(LaunchDescription([*actions, include]))
+        return int(service.run())
+
+    return launch
+
+
+@needs_launch
+def test_evaluate_scores_every_frame_and_ends_by_itself(
+    run: Callable[..., int], bag: Path, random_weights: Path, tmp_path: Path
+) -> None:
+    assert (
+        run(
+            'evaluate.launch.py',
+            bag=str(bag),
+            weights=str(random_weights),
+            device='cpu',
+            json=str(tmp_path / 'scores.json'),
+            report=str(tmp_path / 'report'),
+        )
+        == 0
+    )
+    scores = json.loads((tmp_path / 'scores.json').read_text())
+    assert scores['frames'] == 12
+    assert len(scores['iou']) == 11
+    assert list((tmp_path / 'report').iterdir())

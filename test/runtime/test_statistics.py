@@ -1,0 +1,86 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Rates and percentiles by a clock that stands still."""
+
+import math
+
+import pytest
+
+from spssn_ros.runtime import Durations, Percentiles, Rate
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_the_rate_is_over_the_time_since_the_start_at_first(clock: Clock) -> None:
+    rate = Rate(window_s=5, clock=clock)
+    assert rate.per_second() == 0.0
+    rate.tick()
+    # No time has passed yet: nothing to divide by.
+    assert rate.per_second() == 0.0
+    clock.now += 0.5
+    rate.tick()
+    assert rate.per_second() == 4.0
+    clock.now += 1.5
+    assert rate.per_second() == 1.0
+
+
+def test_the_rate_forgets_what_left_the_window(clock: Clock) -> None:
+    rate = Rate(window_s=5, clock=clock)
+    for _ in range(100):
+        clock.now += 0.1
+        rate.tick()
+    assert rate.per_second() == pytest.approx(10, rel=0.03)
+    clock.now += 3
+    assert rate.per_second() == pytest.approx(4, rel=0.06)
+    clock.now += 3
+    assert rate.per_second() == 0.0
+    rate.tick()
+    assert rate.per_second() == 0.2
+
+
+def test_percentiles_of_known_values() -> None:
+    values = [float(i) for i in range(101)]
+    assert Percentiles.of(values[::-1]) == Percentiles(50.0, 95.0, 99.0)
+    assert Percentiles.of([7.0]) == Percentiles(7.0, 7.0, 7.0)
+    assert Percentiles.of([1.0, 2.0]).p50 == 1.5
+    empty = Percentiles.of([])
+    assert all(math.isnan(value) for value in (empty.p50, empty.p95, empty.p99))
+
+
+def test_durations_are_kept_by_stage_in_order() -> None:
+    durations = Durations(size=3)
+    durations.add('decode', 1.0)
+    durations.add('network', 10.0)
+    durations.add('decode', 3.0)
+    assert list(durations.percentiles()) == ['decode', 'network']
+    assert durations.percentiles()['decode'].p50 == 2.0
+    assert durations.percentiles()['network'].p95 == 10.0
+
+
+def test_durations_keep_the_last_ones_only() -> None:
+    durations = Durations(size=3)
+    for value in (100.0, 1.0, 2.0, 3.0):
+        durations.add('decode', value)
+    assert durations.percentiles()['decode'].p50 == 2.0
+    assert durations.percentiles()['decode'].p99 < 3.1

@@ -1,0 +1,180 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`spssn benchmark` runs and says what it is about; what it measures is no test's business."""
+
+import json
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from spssn_ros.benchmarking import EngineBenchmark, ModelsBenchmark, Timing, benchmark_engine
+from spssn_ros.benchmarking.engine import EngineResult
+from spssn_ros.benchmarking.machine import cpu_model
+from spssn_ros.benchmarking.models import count_flops
+from spssn_ros.labels import LabelSet
+from spssn_ros.models import (
+    MODEL_NAMES,
+    Normalisation,
+    WeightsInfo,
+    count_parameters,
+    create_model,
+    save_weights,
+)
+from spssn_ros.tools.main import main
+
+TIMING_KEYS = {'median_ms', 'p95_ms', 'fps', 'iterations'}
+MACHINE_KEYS = {'cpu', 'cores', 'load_1min', 'gpu', 'python', 'torch', 'openvino', 'system'}
+
+
+@pytest.fixture(scope='module')
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp('weights') / 'tiny.safetensors'
+    label_set = LabelSet(('road', 'car'), ((250, 0, 0), (0, 250, 0)))
+    model = create_model('spssn', 2, chain_length=1)
+    info = WeightsInfo('spssn', {'chain_length': 1}, label_set, Normalisation(), (64, 48))
+    save_weights(path, model, info)
+    return path
+
+
+@pytest.fixture
+def benchmark(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Return a function that runs `spssn benchmark` and returns what it printed."""
+
+    def run(*arguments: object, status: int = 0) -> str:
+        assert main(['benchmark', *map(str, arguments)]) == status
+        output, errors = capsys.readouterr()
+        return output if status == 0 else errors
+
+    return run
+
+
+def test_models(tmp_path: Path, benchmark: Callable[..., str]) -> None:
+    path = tmp_path / 'new' / 'models.json'
+    arguments = ('--sizes', '64x48,32x32', '--iterations', 2, '--device', 'cpu', '--json', path)
+    said = benchmark('models', *arguments)
+    for text in ('network', 'GFLOPs', '64x48', '1,421,571', 'on CUDA between two events'):
+        assert text in said
+    report = json.loads(path.read_text())
+    assert report.keys() == {'benchmark', 'machine', 'settings', 'results'}
+    assert report['benchmark'] == 'models'
+    assert report['machine'].keys() == MACHINE_KEYS
+    assert report['machine']['torch'] == torch.__version__
+    assert report['settings']['precision'] == 'float32'
+    rows = report['results']
+    assert [(row['model'], row['size']) for row in rows] == [
+        (name, size) for name in MODEL_NAMES for size in ('64x48', '32x32')
+    ]
+    for row in rows:
+        assert row.keys() == {'model', 'size', 'parameters', 'gflops', *TIMING_KEYS}
+        assert row['parameters'] == count_parameters(create_model(row['model']))
+        assert row['iterations'] == 2
+        assert 0 < row['median_ms'] <= row['p95_ms']
+
+
+def test_a_multiplication_and_an_addition_are_two_operations() -> None:
+    conv = nn.Conv2d(3, 8, 3, padding=1, bias=False)
+    assert count_flops(conv, (20, 10)) == 2 * 20 * 10 * 8 * 3 * 9
+
+
+def test_engine(benchmark: Callable[..., str], weights: Path) -> None:
+    arguments = ('--sizes', '64x48', '--iterations', 1, '--precision', 'float32')
+    report = json.loads(benchmark('engine', *arguments, '--weights', weights, '--json', '-'))
+    assert report['settings']['weights'] == str(weights)
+    (row,) = report['results']
+    assert row['size'] == '64x48'
+    names = ['torch float32 on cpu', 'openvino float32 on cpu']
+    assert list(row['engines'])[:2] == names
+    assert all(engine.keys() == TIMING_KEYS for engine in row['engines'].values())
+    assert row['times_as_fast'][names[0]] == 1
+    assert row['times_as_fast'].keys() == row['engines'].keys()
+
+
+def test_engine_table(benchmark: Callable[..., str], weights: Path) -> None:
+    arguments = ('--sizes', '64x48', '--iterations', 1, '--device', 'cpu', '--weights', weights)
+    said = benchmark('engine', *arguments)
+    for text in ('median ms', 'times as fast', 'torch', 'openvino', '64x48', 'synchronised'):
+        assert text in said
+
+
+def test_ratios_are_of_medians() -> None:
+    timings = {'slow': Timing.of([30, 10, 20]), 'fast': Timing.of([4, 5, 90])}
+    assert timings['slow'] == Timing(median_ms=20, p95_ms=29, fps=50, iterations=3)
+    assert EngineResult((1, 1), timings).times_as_fast() == {'slow': 1, 'fast': 4}
+
+
+def test_frames_take_turns_over_all_iterations(weights: Path) -> None:
+    config = EngineBenchmark(((32, 32),), str(weights), iterations=21, device='cpu')
+    (result,) = benchmark_engine(config)
+    assert [timing.iterations for timing in result.timings.values()] == [21, 21]
+
+
+def test_node(
+    tmp_path: Path, benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def benchmark_node(*arguments: object) -> dict[str, object]:
+        asked.append(arguments)
+        return {'published': 7, 'answered': 6, 'latency_ms': {'p50': 1.25, 'p99': 9.5}}
+
+    module = types.ModuleType('spssn_ros.nodes.benchmark')
+    module.benchmark_node = benchmark_node  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    path = tmp_path / 'node.json'
+    arguments = ('--sizes', '64x48,96x64', '--rate', 5, '--seconds', 2, '--weights', 'w')
+    said = benchmark('node', *arguments, '--json', path)
+    assert asked == [(64, 48, 5.0, 2.0, 'w'), (96, 64, 5.0, 2.0, 'w')]
+    for text in ('64x48', '96x64', 'published', 'latency_ms p99', '9.5'):
+        assert text in said
+    report = json.loads(path.read_text())
+    assert report['machine'].keys() == MACHINE_KEYS
+    assert report['settings'] == {'weights': 'w', 'rate_hz': 5, 'seconds': 2}
+    assert report['results'][1]['latency_ms'] == {'p50': 1.25, 'p99': 9.5}
+
+
+def test_bad_input(benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, 'spssn_ros.nodes.benchmark', None)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    for arguments, message in (
+        (('models', '--sizes', '64x48,8'), "--sizes is '8'; give several after commas or WIDTHx"),
+        (('models', '--iterations', 0), 'iterations is 0; give at least 1'),
+        (('engine', '--iterations', -1), 'iterations is -1; give at least 1'),
+        (('models', '--device', 'cuda'), "device is 'cuda' but torch sees no CUDA GPU"),
+        (('engine', '--device', 'cuda'), "device is 'cuda' but torch sees no CUDA GPU"),
+        (('engine', '--precision', 'float16'), "precision 'float16' needs CUDA"),
+        (('engine', '--weights', 'none'), "no weights file 'none'"),
+        (('node', '--rate', 0), '--rate is 0.0; give a number above 0'),
+        (('node',), 'benchmark node needs ROS 2 ('),
+    ):
+        errors = benchmark(*arguments, status=2)
+        assert errors.startswith(f'spssn: {message}')
+        assert errors.count('\n') == 1
+
+
+def test_models_are_checked_when_configured() -> None:
+    with pytest.raises(ValueError, match='cpu_threads is -1'):
+        ModelsBenchmark(((64, 48),), cpu_threads=-1)
+
+
+def test_the_processor_is_named(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / 'cpuinfo'
+    cpuinfo.write_text('processor\t: 0\nmodel name\t: Fast: 9000\nflags\t\t: x\n')
+    assert cpu_model(cpuinfo) == 'Fast: 9000'
+    cpuinfo.write_text('processor\t: 0\n')
+    assert cpu_model(cpuinfo) == cpu_model(tmp_path / 'none')
