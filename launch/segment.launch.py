@@ -216,6 +216,8 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         namespace=values['namespace'],
         parameters=[values['params_file'], parameters],
         remappings=remappings,
+        # Threads of the inference engine take a while to end on a busy machine.
+        sigterm_timeout='20',
         output='screen',
     )
     if bag:

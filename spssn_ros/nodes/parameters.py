@@ -17,6 +17,7 @@ The table declares them (with description, range and read-only flag), validates 
 `config/segment_node.yaml` and the README's table are compared with by a test.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -27,6 +28,8 @@ from spssn_ros.inference.config import InferenceConfig, Size, parse_size
 from spssn_ros.labels import LabelSet
 
 ALL = 'all'
+
+_NAME = re.compile('[A-Za-z_][A-Za-z0-9_]*')
 
 
 class Transport(str, Enum):
@@ -237,7 +240,7 @@ def _camera_names(names: Any) -> tuple[str, ...]:
     if repeated:
         raise ConfigError(f'cameras names {", ".join(repeated)} twice')
     for name in cameras:
-        if not all(part.isidentifier() for part in name.split('/')):
+        if not all(_NAME.fullmatch(part) for part in name.split('/')):
             raise ConfigError(
                 f'cameras holds {name!r}, which is no ROS name; use letters, digits and _'
             )

@@ -215,7 +215,7 @@ class SegmentNode(LifecycleNode):
     def _wait(self, task: Callable[[], R]) -> R | None:
         """Run a task on the inference thread and wait; None if the node is stopped meanwhile."""
         future = self._worker.submit(task)
-        while self.context.ok():
+        while self.context.ok() and not future.cancelled():
             with contextlib.suppress(concurrent.futures.TimeoutError):
                 return future.result(0.1)
         return None

@@ -105,15 +105,15 @@ class BlockMaker:
             if layout.parking[(side + 1) // 2]:
                 items += self._parked(rng, side, start + 7, end - 9)
             items += self._side_street(rng, side, index * layout.block_m)
-        patches = [
-            (x, x + rng.uniform(0.8, 2.4), z, z + rng.uniform(1.5, 9))
-            for x, z in zip(
-                rng.uniform(-layout.lane_m, layout.lane_m - 1, 4),
-                rng.uniform(start, end - 8, 4),
-                strict=True,
-            )
-        ]
-        return Block(tuple(items), tuple(lawns), np.array(patches))
+        return Block(tuple(items), tuple(lawns), self._patches(rng, start, end))
+
+    def _patches(self, rng: np.random.Generator, start: float, end: float) -> NDArray[np.float64]:
+        """Return where the asphalt was mended, once a quarter of the block, (4, 4)."""
+        quarter = (end - start) / 4
+        x = rng.uniform(-self._layout.lane_m, self._layout.lane_m - 1, 4)
+        z = start + (np.arange(4) + rng.uniform(0, 0.3, 4)) * quarter
+        wide, long = rng.uniform(0.8, 2.4, 4), rng.uniform(0.1, 0.6, 4) * quarter
+        return np.stack([x, x + wide, z, z + long], axis=1)
 
     def _plots(
         self, rng: np.random.Generator, side: int, start: float, end: float, garden_m: float

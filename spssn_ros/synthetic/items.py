@@ -19,8 +19,6 @@ A heading of 0 looks along +z, away from the ego car; pi / 2 looks along +x.
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 
-from numpy.typing import NDArray
-
 Color = tuple[float, float, float]
 
 
@@ -202,5 +200,3 @@ class Bicyclist:
 Item = (
     Building | Barrier | Tree | Lamp | Bollard | Sign | TrafficLight | Car | Pedestrian | Bicyclist
 )
-
-Outline = NDArray  # (N, 2) float64, x and z of a convex polygon on the ground

@@ -30,7 +30,7 @@ _BUILDING = CAMVID.index('building')
 _TREE = CAMVID.index('tree')
 
 _SKYLINE_M, _SKYLINE_HALF_M = 230.0, 190.0
-_DRIFT_PX_PER_S = 0.004  # of the picture's width: how fast the clouds move
+_DRIFT_PER_S = 0.004  # how fast the clouds move, in widths of the picture
 
 
 class Sky:
@@ -81,7 +81,7 @@ class Sky:
         horizon = painter.camera.horizon_row
         forward = painter.camera.rotation[2]
         yaw = math.atan2(float(forward[0]), float(forward[2]))
-        shift = yaw * painter.camera.focal + time_s * _DRIFT_PX_PER_S * self._width
+        shift = yaw * painter.camera.focal + time_s * _DRIFT_PER_S * self._width
         column = round(shift) % self._period
         height = painter.camera.height
         bottom = math.ceil(horizon) + 1  # one row more than needed: the ground covers it

@@ -76,6 +76,11 @@ class StreetScene:
         width: columns of the pictures.
         height: rows of the pictures.
 
+    Attributes:
+        seed: as given.
+        width: as given.
+        height: as given.
+
     Raises:
         ConfigError: a negative seed, or a side under 32 pixels.
 

@@ -57,7 +57,8 @@ def augment(
     size = np.array([image.shape[1], image.shape[0]], np.float64)
     slack = np.abs(size / 2 - margin)
     centre = size / 2 + rng.uniform(-1, 1, 2) * slack
-    matrix[:, 2] = np.array([width, height]) / 2 - matrix[:, :2] @ centre
+    # OpenCV counts from the centre of the first pixel, half a pixel inside the image.
+    matrix[:, 2] = np.array([width, height]) / 2 - 0.5 - matrix[:, :2] @ (centre - 0.5)
     warped = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
     warped_labels = cv2.warpAffine(
         labels,

@@ -110,6 +110,15 @@ class TrainConfig:
             raise ConfigError(f'scale is {list(self.scale)}; give [lowest, highest], above 0')
         if not self.learning_rate > 0:
             raise ConfigError(f'learning_rate is {self.learning_rate}; give a value above 0')
+        for name in (
+            'rotate_degrees',
+            'color',
+            'weight_decay',
+            'warmup_iterations',
+            'poly_power',
+        ):
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f'{name} is {getattr(self, name)}; give 0 or more')
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f'ema_decay is {self.ema_decay}; give a value in [0, 1)')
 
@@ -171,6 +180,8 @@ def _convert(key: str, value: Any, default: Any) -> Any:
     try:
         if isinstance(default, Enum):
             return type(default)(value)
+        if isinstance(value, bool) or (isinstance(default, tuple) and isinstance(value, str)):
+            raise ValueError
         if isinstance(default, tuple):
             kind = type(default[0])
             items = tuple(kind(item) for item in value)
@@ -181,7 +192,7 @@ def _convert(key: str, value: Any, default: Any) -> Any:
             return dict(value)
         if isinstance(default, float):
             return float(value)
-        if not isinstance(value, type(default)) or isinstance(value, bool):
+        if not isinstance(value, type(default)):
             raise ValueError
     except (TypeError, ValueError) as error:
         wanted = (

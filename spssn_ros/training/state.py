@@ -40,6 +40,7 @@ def save_state(
 ) -> None:
     """Write everything a run needs to go on, atomically."""
     tensors = {f'model.{key}': value for key, value in model.state_dict().items()}
+    counters = counters | {'optimizer': type(optimizer).__name__}
     if average is not None:
         counters = counters | {'average_updates': average.updates}
         tensors |= {f'average.{key}': v for key, v in average.model.state_dict().items()}
@@ -75,6 +76,7 @@ def load_state(
             counters: dict[str, Any] = json.loads((file.metadata() or {})['counters'])
             keys = file.keys()
             tensors = {key: file.get_tensor(key) for key in keys}
+        _check_recipe(counters, average, optimizer)
         model.load_state_dict(_under('model.', tensors))
         if average is not None:
             average.model.load_state_dict(_under('average.', tensors))
@@ -91,6 +93,16 @@ def load_state(
     groups = optimizer.state_dict()['param_groups']
     optimizer.load_state_dict({'state': state, 'param_groups': groups})
     return counters
+
+
+def _check_recipe(
+    counters: dict[str, Any], average: WeightAverage | None, optimizer: torch.optim.Optimizer
+) -> None:
+    kind = type(optimizer).__name__
+    if counters.get('optimizer', kind) != kind:
+        raise ValueError(f'its optimizer is {counters["optimizer"]}, not {kind}')
+    if ('average_updates' in counters) != (average is not None):
+        raise ValueError('ema_decay is 0 in one of state and configuration, not in the other')
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

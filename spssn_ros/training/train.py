@@ -30,6 +30,7 @@ from tqdm import tqdm
 
 from spssn_ros.errors import ConfigError
 from spssn_ros.evaluation.confusion import ConfusionMatrix
+from spssn_ros.evaluation.result import write_text
 from spssn_ros.labels import UNKNOWN, LabelSet
 from spssn_ros.models import Normalisation, WeightsInfo, create_model, save_weights
 from spssn_ros.training.augment import Sample, augment
@@ -96,6 +97,7 @@ class Trainer:
             counters = load_state(state_path, self.model, self.average, self.optimizer)
             self.epoch, self.best = counters['epoch'], counters['best']
             self.seconds = counters['seconds']
+            _cut_curve(curve_path, self.epoch)
         else:
             curve_path.unlink(missing_ok=True)
         progress = tqdm(
@@ -143,6 +145,9 @@ class Trainer:
 
     def _train_epoch(self) -> float:
         self.model.train()
+        # Dropout draws from torch's own generator; seeded by the epoch, a resumed run repeats it.
+        sequence = np.random.SeedSequence([self.config.seed, self.epoch])
+        torch.manual_seed(int(sequence.generate_state(1)[0]))
         losses = []
         total = self.iterations_per_epoch * self.config.epochs
         for i, (images, labels) in enumerate(self._batches()):
@@ -260,6 +265,13 @@ def _optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
 
 def _stack(arrays: list[NDArray[np.uint8]]) -> Tensor:
     return torch.from_numpy(np.stack(arrays))
+
+
+def _cut_curve(path: Path, epochs: int) -> None:
+    """Remove the row of an epoch that was written while its state was not."""
+    if path.exists():
+        lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
+        write_text(path, ''.join(lines[: epochs + 1]))
 
 
 def _append_row(path: Path, row: dict[str, object]) -> None:

@@ -13,7 +13,6 @@
 # limitations under the License.
 """CamVid folders of either layout are found, paired and read; bad ones are named."""
 
-import os
 from pathlib import Path
 
 import cv2
@@ -184,12 +183,8 @@ def test_bad_image_files_are_named(tmp_path: Path) -> None:
             read_image(tmp_path / 'bad.png')
 
 
-def test_the_real_data_set() -> None:
-    default = Path(__file__).parents[2].parent / 'shared' / 'camvid'
-    root = Path(os.environ.get('SPSSN_CAMVID', default))
-    if not (root / 'trainannot').is_dir():
-        pytest.skip('no CamVid folder; set SPSSN_CAMVID to one')
-    train, val = find_camvid(root, 'train'), find_camvid(root, 'val')
+def test_the_real_data_set(camvid_root: Path) -> None:
+    train, val = find_camvid(camvid_root, 'train'), find_camvid(camvid_root, 'val')
     assert (len(train), len(val)) == (367, 101)
     image, labels = read_pair(val[0])
     assert image.shape == (*labels.shape, 3)

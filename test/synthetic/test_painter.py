@@ -51,6 +51,7 @@ from spssn_ros.synthetic.items import (
 from spssn_ros.synthetic.layout import make_layout
 from spssn_ros.synthetic.lighting import make_light
 from spssn_ros.synthetic.painter import Painter
+from spssn_ros.synthetic.sky import Sky
 from spssn_ros.synthetic.structures import Materials, paint_barrier, paint_building, paint_tree
 from spssn_ros.synthetic.textures import Texture
 from spssn_ros.synthetic.vehicles import paint_car
@@ -257,6 +258,22 @@ def test_looking_right_moves_things_left_and_looking_up_moves_them_down():
     assert right[0] == pytest.approx(straight[0] - focal * math.tan(0.05))
     assert up[1] == pytest.approx(straight[1] + focal * math.tan(0.05))
     assert Camera.looking(WIDTH, HEIGHT, EYE, 0, 0.05).horizon_row == pytest.approx(up[1])
+
+
+@pytest.mark.parametrize('pitch', [-0.03, 0.04, 0.9, -0.9])
+def test_the_sky_stays_on_the_horizon(pitch):
+    level, tilted = make_painter(), make_painter(pitch=pitch)
+    sky = Sky(0, level.light, WIDTH, HEIGHT)
+    sky.paint(level, 5.0)
+    sky.paint(tilted, 5.0)
+    above = np.arange(70, 90)  # rows above the horizon, clear of the skyline
+    rows = [math.ceil(painter.camera.horizon_row) - above for painter in (level, tilted)]
+    seen = (rows[1] >= 0) & (rows[1] < HEIGHT)
+    assert seen.all() == (abs(pitch) < 0.1)
+    np.testing.assert_array_equal(level.canvas[rows[0][seen]], tilted.canvas[rows[1][seen]])
+    # Looking up there is sky from top to bottom, looking down there is none.
+    if abs(pitch) > 0.5:
+        assert set(tilted.canvas[..., 3].reshape(-1)) == {0 if pitch > 0 else EMPTY[3]}
 
 
 def test_clipping_keeps_what_is_in_front():

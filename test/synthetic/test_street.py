@@ -160,6 +160,14 @@ def test_pixels_of_a_class_look_alike():
     assert mean('tree')[1] - mean('tree')[2] > mean('building')[1] - mean('building')[2] + 15
 
 
+def test_sky_pales_towards_the_horizon():
+    rgb, labels = scene_of(0, 240, 180).render(3.0)
+    sky = labels == CAMVID.index('sky')
+    rows = np.flatnonzero(sky[:, 110:130].any(axis=1))
+    top, low = (rgb[band][sky[band]].astype(float).mean(axis=0) for band in (rows[:8], rows[-8:]))
+    assert low[0] > top[0] + 25
+
+
 def test_day_is_brighter_than_dusk():
     day, dusk = (scene_of(seed).render(2.0)[0].mean() for seed in (0, 3))
     assert day > dusk + 20

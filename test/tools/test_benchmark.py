@@ -14,16 +14,19 @@
 """`spssn benchmark` runs and says what it is about; what it measures is no test's business."""
 
 import json
+import re
 import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
-from spssn_ros.benchmarking import EngineBenchmark, ModelsBenchmark, Timing, benchmark_engine
+from spssn_ros.benchmarking import ModelsBenchmark, Timing, engine
 from spssn_ros.benchmarking.engine import EngineResult
 from spssn_ros.benchmarking.machine import cpu_model
 from spssn_ros.benchmarking.models import count_flops
@@ -36,6 +39,7 @@ from spssn_ros.models import (
     create_model,
     save_weights,
 )
+from spssn_ros.tools import benchmark as benchmark_tool
 from spssn_ros.tools.main import main
 
 TIMING_KEYS = {'median_ms', 'p95_ms', 'fps', 'iterations'}
@@ -100,16 +104,23 @@ def test_engine(benchmark: Callable[..., str], weights: Path) -> None:
     assert row['size'] == '64x48'
     names = ['torch float32 on cpu', 'openvino float32 on cpu']
     assert list(row['engines'])[:2] == names
-    assert all(engine.keys() == TIMING_KEYS for engine in row['engines'].values())
+    assert all(values.keys() == TIMING_KEYS for values in row['engines'].values())
     assert row['times_as_fast'][names[0]] == 1
     assert row['times_as_fast'].keys() == row['engines'].keys()
 
 
-def test_engine_table(benchmark: Callable[..., str], weights: Path) -> None:
-    arguments = ('--sizes', '64x48', '--iterations', 1, '--device', 'cpu', '--weights', weights)
-    said = benchmark('engine', *arguments)
-    for text in ('median ms', 'times as fast', 'torch', 'openvino', '64x48', 'synchronised'):
-        assert text in said
+def test_engine_table(benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    result = EngineResult(
+        (64, 48), {'torch': Timing(20, 29, 50, 3), 'openvino': Timing(4.5, 9, 222.2, 3)}
+    )
+    monkeypatch.setattr(benchmark_tool, 'benchmark_engine', lambda _: iter([result]))
+    said = benchmark('engine')
+    rows = [re.split(r' *│ *', line)[1:-1] for line in said.splitlines() if line.startswith('│')]
+    assert rows == [
+        ['64x48', 'torch', '20.00', '29.00', '50.0', '1.00'],
+        ['', 'openvino', '4.50', '9.00', '222.2', '4.44'],
+    ]
+    assert '(synchronised on CUDA)' in said
 
 
 def test_ratios_are_of_medians() -> None:
@@ -118,10 +129,21 @@ def test_ratios_are_of_medians() -> None:
     assert EngineResult((1, 1), timings).times_as_fast() == {'slow': 1, 'fast': 4}
 
 
-def test_frames_take_turns_over_all_iterations(weights: Path) -> None:
-    config = EngineBenchmark(((32, 32),), str(weights), iterations=21, device='cpu')
-    (result,) = benchmark_engine(config)
-    assert [timing.iterations for timing in result.timings.values()] == [21, 21]
+def test_engines_take_turns() -> None:
+    calls: list[str] = []
+
+    class Engine:
+        def __init__(self, description: str) -> None:
+            self.description = description
+
+        def __call__(self, rgb: NDArray[np.uint8]) -> None:
+            assert (rgb.shape, rgb.dtype) == ((48, 64, 3), np.uint8)
+            calls.append(self.description)
+
+    timings = engine._take_turns([Engine('a'), Engine('b')], (64, 48), 21)
+    # One call before each turn is not timed.
+    assert ''.join(calls) == 'a' * 11 + 'b' * 11 + 'a' * 11 + 'b' * 11 + 'aabb'
+    assert {name: timing.iterations for name, timing in timings.items()} == {'a': 21, 'b': 21}
 
 
 def test_node(

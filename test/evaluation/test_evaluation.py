@@ -1,0 +1,276 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Bags are scored exactly, the same at every run, and bad ones are explained."""
+
+import gc
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from spssn_ros.bags.writer import BagWriter, Storage
+from spssn_ros.errors import BagError, ConfigError
+from spssn_ros.evaluation.evaluate import EvaluationConfig, evaluate
+from spssn_ros.evaluation.report import Gallery
+from spssn_ros.inference import Segmentation, Segmenter
+from spssn_ros.labels import CAMVID, LabelSet
+
+WriteBag = Callable[..., Path]
+SECOND = 1_000_000_000
+# The JSON's keys, as promised to users.
+KEYS = [
+    'miou',
+    'class_average',
+    'global_average',
+    'iou',
+    'accuracy',
+    'confusion',
+    'classes',
+    'frames',
+    'unmatched_images',
+    'unmatched_labels',
+    'weights',
+    'device',
+    'fps',
+]
+
+
+class RedSegmenter:
+    """Takes a pixel's red value for its class, so that a bag's images say what is predicted."""
+
+    description = 'red'
+
+    def __init__(self) -> None:
+        self.frames: list[np.ndarray] = []
+
+    def __call__(self, rgb: np.ndarray) -> Segmentation:
+        self.frames.append(rgb)
+        return Segmentation(rgb[..., 0])
+
+
+def colored(labels: np.ndarray) -> np.ndarray:
+    return np.stack([labels, labels * 0 + 99, labels * 0 + 7], -1)
+
+
+def config_for(*bags: Path, prediction: str = '') -> EvaluationConfig:
+    return EvaluationConfig(bags, '/image', '/truth', prediction)
+
+
+@pytest.fixture
+def frames() -> list[tuple[int, np.ndarray, np.ndarray]]:
+    """Stamps, predictions and truth of five frames."""
+    rng = np.random.default_rng(0)
+    shape = (6, 8)
+    return [
+        (
+            (t + 1) * SECOND,
+            rng.integers(0, 3, shape).astype(np.uint8),
+            rng.choice([0, 1, 2, 255], shape).astype(np.uint8),
+        )
+        for t in range(5)
+    ]
+
+
+@pytest.mark.parametrize('storage', list(Storage))
+def test_a_bag_is_scored_over_all_its_pairs(
+    write_bag: WriteBag, frames: list, three_classes: LabelSet, storage: Storage
+) -> None:
+    # The camera is three times as fast as the labels; one label has no image.
+    between = [(s + i, colored(p)) for s, p, _ in frames for i in (0, SECOND // 3, SECOND // 2)]
+    bag = write_bag(between, [(s, t) for s, _, t in frames] + [(5, frames[0][2])], storage)
+    steps: list[tuple[int, int]] = []
+    segmenter: Any = RedSegmenter()
+    result = evaluate(
+        config_for(bag),
+        three_classes,
+        segmenter,
+        progress=lambda done, total: steps.append((done, total)),
+    )
+    expected = np.zeros((3, 3), int)
+    for _, prediction, truth in frames:
+        for t, p in zip(truth.flat, prediction.flat, strict=True):
+            if t != 255:
+                expected[t, p] += 1
+    np.testing.assert_array_equal(result.matrix.counts, expected)
+    assert (result.frames, result.unmatched_images, result.unmatched_labels) == (5, 10, 1)
+    assert steps == [(i, 6) for i in range(1, 6)]
+    assert result.device == 'red'
+    assert result.fps > 0
+    # The network saw the frames in order, in RGB, and none of the others.
+    for (_, prediction, _), seen in zip(frames, segmenter.frames, strict=True):
+        np.testing.assert_array_equal(seen, colored(prediction))
+
+
+def test_several_bags_are_scored_together(
+    write_bag: WriteBag, frames: list, three_classes: LabelSet
+) -> None:
+    def bag_of(part: list, name: str) -> Path:
+        return write_bag(
+            [(s, colored(p)) for s, p, _ in part], [(s, t) for s, _, t in part], name=name
+        )
+
+    whole = config_for(bag_of(frames, 'whole'))
+    parts = config_for(bag_of(frames[:2], 'first'), bag_of(frames[2:], 'second'))
+    segmenter: Any = RedSegmenter()
+    one, two = (evaluate(config, three_classes, segmenter) for config in (whole, parts))
+    np.testing.assert_array_equal(one.matrix.counts, two.matrix.counts)
+    assert one.frames == two.frames == 5
+
+
+def test_recorded_predictions_are_scored_without_a_network(
+    tmp_path: Path, frames: list, three_classes: LabelSet
+) -> None:
+    with BagWriter(tmp_path / 'bag') as bag:
+        for stamp, prediction, truth in frames:
+            bag.write_image('/truth', stamp, 'camera', truth)
+            unsure = np.where(prediction == 2, 255, prediction).astype(np.uint8)
+            bag.write_image('/labels', stamp, 'camera', unsure)
+    config = config_for(tmp_path / 'bag', prediction='/labels')
+    result = evaluate(config, three_classes, None)
+    truths = np.concatenate([t for _, _, t in frames])
+    predictions = np.concatenate([p for _, p, _ in frames])
+    known = truths != 255
+    assert result.matrix.total == known.sum()
+    assert result.matrix.counts[:, 2].tolist() == [0, 0, 0]
+    assert result.matrix.unknown.sum() == (known & (predictions == 2)).sum()
+    assert (
+        np.trace(result.matrix.counts) == (known & (truths == predictions))[predictions != 2].sum()
+    )
+    assert result.to_dict()['unknown'] == dict(
+        zip('abc', result.matrix.unknown.tolist(), strict=True)
+    )
+
+
+def test_compressed_images_are_decoded(tmp_path: Path, three_classes: LabelSet) -> None:
+    labels = np.tile(np.array([0, 1, 2, 2], np.uint8), (4, 1))
+    with BagWriter(tmp_path / 'bag') as bag:
+        png = cv2.imencode('.png', colored(labels)[..., ::-1])[1].tobytes()
+        bag.write_compressed('/image', 1, 'camera', png, 'png')
+        bag.write_image('/truth', 1, 'camera', labels)
+    segmenter: Any = RedSegmenter()
+    assert evaluate(config_for(tmp_path / 'bag'), three_classes, segmenter).matrix.miou() == 1.0
+
+
+def test_camvid_s_own_void_is_void(write_bag: WriteBag, three_classes: LabelSet) -> None:
+    truth = np.array([[0, 11, 255, 10]], np.uint8)
+    prediction = np.array([[0, 1, 2, 10]], np.uint8)
+    bag = write_bag([(1, colored(prediction))], [(1, truth)])
+    segmenter: Any = RedSegmenter()
+    result = evaluate(config_for(bag), CAMVID, segmenter)
+    assert (result.matrix.total, result.matrix.global_average()) == (2, 1.0)
+    with pytest.raises(BagError, match='truth holds ids that are no class: 10, 11'):
+        evaluate(config_for(bag), three_classes, segmenter)
+
+
+def test_the_json_has_the_promised_keys(
+    write_bag: WriteBag, frames: list, three_classes: LabelSet
+) -> None:
+    bag = write_bag([(s, colored(p)) for s, p, _ in frames], [(s, t) for s, _, t in frames])
+    segmenter: Any = RedSegmenter()
+    result = evaluate(config_for(bag), three_classes, segmenter)
+    values = json.loads(result.to_json())
+    assert list(values) == KEYS
+    assert values['classes'] == ['a', 'b', 'c']
+    assert values['confusion'] == result.matrix.counts.tolist()
+    assert values['iou'] == dict(zip('abc', result.matrix.iou().tolist(), strict=True))
+    assert values['accuracy'] == dict(zip('abc', result.matrix.accuracy().tolist(), strict=True))
+    assert 0 < values['miou'] < 1
+    assert (values['frames'], values['device']) == (5, 'red')
+
+
+def test_two_runs_of_a_network_are_equal(
+    write_bag: WriteBag, random_weights: Path, picture: Callable[..., np.ndarray]
+) -> None:
+    truth = np.random.default_rng(1).integers(0, 12, (64, 96)).astype(np.uint8)
+    bag = write_bag(
+        [(i, picture(96, 64, i)) for i in range(1, 5)], [(i, truth) for i in (1, 2, 4)]
+    )
+    counts = []
+    for _ in range(2):
+        segmenter = Segmenter.from_weights(
+            random_weights, device='cpu', backend='torch', precision='float32', cpu_threads=1
+        )
+        counts.append(evaluate(config_for(bag), CAMVID, segmenter).matrix.counts)
+    np.testing.assert_array_equal(counts[0], counts[1])
+    assert len(np.unique(counts[0].sum(0))) > 2
+
+
+def test_frames_worth_showing_are_offered(
+    write_bag: WriteBag, frames: list, three_classes: LabelSet
+) -> None:
+    bag = write_bag([(s, colored(p)) for s, p, _ in frames], [(s, t) for s, _, t in frames])
+    gallery = Gallery(three_classes, worst=2)
+    segmenter: Any = RedSegmenter()
+    evaluate(config_for(bag), three_classes, segmenter, gallery)
+    wrong = {s: ((t != p) & (t != 255)).sum() / (t != 255).sum() for s, p, t in frames}
+    assert [shown.stamp_ns for shown in gallery.worst] == sorted(wrong, key=wrong.get)[:-3:-1]
+
+
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('storage', list(Storage))
+@pytest.mark.parametrize(
+    ('truth', 'text'),
+    [
+        (np.full((6, 8), 7, np.uint8), 'truth holds ids that are no class: 7'),
+        (np.zeros((6, 9), np.uint8), 'truth is 9x6 but the prediction is 8x6; both must have'),
+        (np.zeros((6, 8, 3), np.uint8), "image 8x6 'rgb8': a label image must be mono8 class ids"),
+    ],
+)
+def test_a_bad_frame_is_named_by_bag_and_stamp(
+    write_bag: WriteBag,
+    frames: list,
+    three_classes: LabelSet,
+    storage: Storage,
+    truth: np.ndarray,
+    text: str,
+) -> None:
+    truths = [(s, t) for s, _, t in frames]
+    truths[1] = (2 * SECOND, truth)
+    bag = write_bag([(s, colored(p)) for s, p, _ in frames], truths, storage)
+    segmenter: Any = RedSegmenter()
+    place = f'bag {bag}, frame with stamp 2.000000000: {text}'
+    with pytest.raises(BagError, match=f'^{re.escape(place)}'):
+        evaluate(config_for(bag), three_classes, segmenter)
+    # The bag that is left half read is closed without complaint.
+    gc.collect()
+
+
+def test_no_stamp_in_common(write_bag: WriteBag, frames: list, three_classes: LabelSet) -> None:
+    bag = write_bag(
+        [(s + 1, colored(p)) for s, p, _ in frames], [(s, t) for s, _, t in frames[:3]]
+    )
+    segmenter: Any = RedSegmenter()
+    text = 'no stamp is on both /image (5 messages) and /truth (3): truth needs exactly the header'
+    with pytest.raises(BagError, match=f'^{re.escape(text)}'):
+        evaluate(config_for(bag), three_classes, segmenter)
+
+
+def test_every_bag_is_looked_at_before_the_work_begins(
+    write_bag: WriteBag, frames: list, three_classes: LabelSet, tmp_path: Path
+) -> None:
+    bag = write_bag([(s, colored(p)) for s, p, _ in frames], [(s, t) for s, _, t in frames])
+    segmenter: Any = RedSegmenter()
+    with pytest.raises(BagError, match='missing does not exist'):
+        evaluate(config_for(bag, tmp_path / 'missing'), three_classes, segmenter)
+    assert segmenter.frames == []
+
+
+def test_no_bag() -> None:
+    with pytest.raises(ConfigError, match=r'^no bag to evaluate; give at least one$'):
+        config_for()

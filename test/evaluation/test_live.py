@@ -1,0 +1,169 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Labels and truth are paired as they come, and latency and drops are told."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spssn_ros.errors import BadImageError
+from spssn_ros.evaluation import live
+from spssn_ros.evaluation.live import LiveEvaluation
+from spssn_ros.labels import CAMVID, LabelSet
+
+Mono = Callable[..., Any]
+TRUTH = np.array([[0, 1, 2, 255]], np.uint8)
+LABELS = np.array([[0, 1, 1, 0]], np.uint8)
+
+
+class Clock:
+    now = 50.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def evaluation(three_classes: LabelSet, clock: Clock) -> LiveEvaluation:
+    return LiveEvaluation(three_classes, clock=clock)
+
+
+@pytest.fixture
+def mono(image_message: Callable[..., Any]) -> Mono:
+    return lambda ids: image_message('mono8', ids, ids.shape[1])
+
+
+def test_pairs_are_scored_in_either_order(evaluation: LiveEvaluation, mono: Mono) -> None:
+    evaluation.add_truth(1, mono(TRUTH))
+    evaluation.add_truth(2, mono(TRUTH))
+    assert evaluation.frames == 0
+    evaluation.add_label(2, mono(LABELS))
+    evaluation.add_label(1, mono(LABELS))
+    evaluation.add_label(3, mono(LABELS))
+    assert evaluation.frames == 2
+    evaluation.add_truth(3, mono(TRUTH))
+    assert evaluation.frames == 3
+    assert evaluation.result().matrix.counts.tolist() == [[3, 0, 0], [0, 3, 0], [0, 3, 0]]
+
+
+def test_a_pair_is_scored_once(evaluation: LiveEvaluation, mono: Mono) -> None:
+    evaluation.add_truth(1, mono(TRUTH))
+    evaluation.add_label(1, mono(LABELS))
+    evaluation.add_label(1, mono(LABELS))
+    result = evaluation.result()
+    assert (result.frames, result.matrix.total, result.unmatched_images) == (1, 3, 1)
+
+
+def test_latency_runs_from_truth_to_label(
+    evaluation: LiveEvaluation, clock: Clock, mono: Mono
+) -> None:
+    for stamp, latency_ms in enumerate((20, 30, 40)):
+        evaluation.add_truth(stamp, mono(TRUTH))
+        clock.now += latency_ms / 1000
+        evaluation.add_label(stamp, mono(LABELS))
+        clock.now += 1
+    assert evaluation.result().extra['latency_ms'] == {'p50': 30.0, 'p95': 39.0, 'p99': 39.8}
+
+
+def test_truth_after_its_label_has_no_negative_latency(
+    evaluation: LiveEvaluation, clock: Clock, mono: Mono
+) -> None:
+    evaluation.add_label(1, mono(LABELS))
+    clock.now += 5
+    evaluation.add_truth(1, mono(TRUTH))
+    assert evaluation.result().extra['latency_ms'] == {'p50': 0.0, 'p95': 0.0, 'p99': 0.0}
+
+
+def test_unanswered_truth_is_dropped_frames(
+    evaluation: LiveEvaluation, clock: Clock, mono: Mono
+) -> None:
+    for stamp in range(10):
+        evaluation.add_truth(stamp, mono(TRUTH))
+        clock.now += 0.25
+        if stamp % 2:
+            evaluation.add_label(stamp, mono(LABELS))
+    evaluation.add_label(99, mono(LABELS))
+    result = evaluation.result()
+    assert (result.frames, result.unmatched_images, result.unmatched_labels) == (5, 1, 5)
+    values = result.to_dict()
+    assert values['drops'] == 5
+    assert values['device'] == 'live'
+    assert values['weights'] == ''
+    # Six answers, the last two at one time, within two seconds.
+    assert result.fps == 5 / 2
+
+
+def test_nothing_yet(evaluation: LiveEvaluation) -> None:
+    result = evaluation.result()
+    values = result.to_dict()
+    assert (values['frames'], values['miou'], values['fps'], values['drops']) == (0, None, 0, 0)
+    assert 'latency_ms' not in values
+
+
+def test_what_waits_is_bounded(
+    evaluation: LiveEvaluation, mono: Mono, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, '_MAX_WAITING', 3)
+    for stamp in range(10):
+        evaluation.add_truth(stamp, mono(TRUTH))
+        evaluation.add_label(100 + stamp, mono(LABELS))
+    # The newest three still find their other halves.
+    for stamp in range(5, 10):
+        evaluation.add_label(stamp, mono(LABELS))
+    result = evaluation.result()
+    assert (result.frames, result.unmatched_labels, result.extra['drops']) == (3, 7, 7)
+    assert result.unmatched_images == 10 + 2
+
+
+def test_camvid_s_own_void_is_void(mono: Mono) -> None:
+    evaluation = LiveEvaluation(CAMVID)
+    evaluation.add_truth(1, mono(np.array([[0, 11, 255, 10]], np.uint8)))
+    evaluation.add_label(1, mono(np.array([[0, 1, 2, 10]], np.uint8)))
+    result = evaluation.result()
+    assert (result.matrix.total, result.matrix.global_average()) == (2, 1.0)
+
+
+def test_pairs_that_cannot_be_scored_are_named_and_skipped(
+    evaluation: LiveEvaluation, mono: Mono, image_message: Callable[..., Any]
+) -> None:
+    evaluation.add_truth(1, mono(TRUTH))
+    with pytest.raises(BadImageError, match=r'^frame with stamp 1 ns: truth is 4x1 but the pre'):
+        evaluation.add_label(1, mono(LABELS[:, :2]))
+    evaluation.add_truth(2, mono(TRUTH + 1))
+    with pytest.raises(BadImageError, match=r'^frame with stamp 2 ns: truth holds ids.*class: 3$'):
+        evaluation.add_label(2, mono(LABELS))
+    evaluation.add_label(3, image_message('rgb8', np.zeros((1, 12), np.uint8), 4))
+    with pytest.raises(BadImageError, match=r"^frame with stamp 3 ns: image 4x1 'rgb8': a label"):
+        evaluation.add_truth(3, mono(TRUTH))
+    evaluation.add_truth(4, mono(TRUTH))
+    evaluation.add_label(4, mono(LABELS))
+    result = evaluation.result()
+    assert (result.frames, result.matrix.total) == (1, 3)
+    assert (result.unmatched_images, result.unmatched_labels) == (0, 0)
+
+
+def test_a_gallery_is_kept_when_asked_for(three_classes: LabelSet, mono: Mono) -> None:
+    assert LiveEvaluation(three_classes).gallery is None
+    evaluation = LiveEvaluation(three_classes, with_gallery=True)
+    evaluation.add_truth(1, mono(TRUTH))
+    evaluation.add_label(1, mono(LABELS))
+    assert evaluation.gallery is not None
+    assert [shown.badness for shown in evaluation.gallery.worst] == [1 / 3]

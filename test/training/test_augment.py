@@ -1,0 +1,148 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Augmentation moves an image and its labels together, and the same seed draws the same."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spssn_ros.training.augment import augment, jitter_color
+from spssn_ros.training.config import TrainConfig
+
+WIDTH, HEIGHT = 96, 80
+PLAIN = {'crop': (80, 80), 'color': 0.0}
+
+
+def config(**values: Any) -> TrainConfig:
+    return TrainConfig(**(PLAIN | values))
+
+
+@pytest.fixture
+def sample() -> tuple[np.ndarray, np.ndarray]:
+    """An image whose colour tells its label: 16-pixel blocks of classes 1 to 10."""
+    blocks = np.random.default_rng(0).integers(1, 11, (HEIGHT // 16, WIDTH // 16))
+    labels = np.kron(blocks, np.ones((16, 16), int)).astype(np.uint8)
+    image = np.stack([labels * 20, 255 - labels * 20, labels * 5], -1)
+    return image, labels
+
+
+@pytest.mark.parametrize(
+    'values',
+    [
+        {},
+        {'scale': (1.0, 1.0)},
+        {'scale': (2.0, 2.5)},
+        {'scale': (0.4, 0.5)},
+        {'rotate_degrees': 30.0},
+        {'crop': (33, 90)},
+    ],
+)
+def test_image_and_labels_move_together(
+    sample: tuple[np.ndarray, np.ndarray], values: dict[str, Any]
+) -> None:
+    settings = config(**values)
+    seen = set()
+    for seed in range(20):
+        image, labels = augment(*sample, settings, np.random.default_rng(seed))
+        width, height = settings.crop
+        assert image.shape == (height, width, 3)
+        assert labels.shape == (height, width)
+        assert image.dtype == labels.dtype == np.uint8
+        seen |= set(np.unique(labels).tolist())
+        # Within a block, away from its edges, the colour is that of the label, all three told.
+        inside = interior(labels)
+        assert inside.any()
+        wanted = np.stack([labels * 20, 255 - labels * 20, labels * 5], -1)
+        assert np.abs(image.astype(int) - wanted)[inside].max() <= 1
+        # Beyond the image there are no labels, and black.
+        outside = interior(labels, void=True)
+        assert not image[outside].any()
+    # Nearest neighbour invents no class.
+    assert seen <= {*range(1, 11), 255}
+
+
+def interior(labels: np.ndarray, void: bool = False) -> np.ndarray:
+    """Return where all of a pixel's 7x7 neighbourhood has its label, or is void."""
+    # Beyond the crop's edge the neighbourhood is not known.
+    padded = np.pad(labels, 3, constant_values=254)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (7, 7))
+    uniform = (windows == labels[..., None, None]).all((2, 3))
+    return uniform & ((labels == 255) == void)
+
+
+def test_flips_are_exact_mirror_images(sample: tuple[np.ndarray, np.ndarray]) -> None:
+    image, labels = sample
+    settings = config(crop=(WIDTH, HEIGHT), scale=(1.0, 1.0))
+    found = {'plain': 0, 'mirrored': 0}
+    for seed in range(20):
+        moved, moved_labels = augment(image, labels, settings, np.random.default_rng(seed))
+        kind = 'plain' if np.array_equal(moved_labels, labels) else 'mirrored'
+        step = 1 if kind == 'plain' else -1
+        np.testing.assert_array_equal(moved_labels, labels[:, ::step])
+        np.testing.assert_array_equal(moved, image[:, ::step])
+        found[kind] += 1
+    assert min(found.values()) >= 4
+
+
+def test_scale_one_is_the_frame_fitted_over_the_crop(
+    sample: tuple[np.ndarray, np.ndarray],
+) -> None:
+    # 96x80 over 48x20: half size, all of the width, no void.
+    _, labels = augment(*sample, config(crop=(48, 32), scale=(1.0, 1.0)), np.random.default_rng(1))
+    assert not (labels == 255).any()
+    # At half of that the image, then 24x20, is all there in the crop, and void around it.
+    for seed in range(10):
+        _, labels = augment(
+            *sample, config(crop=(48, 32), scale=(0.5, 0.5)), np.random.default_rng(seed)
+        )
+        assert (labels != 255).sum() == pytest.approx(24 * 20, rel=0.1)
+
+
+def test_a_seed_draws_the_same_sample(sample: tuple[np.ndarray, np.ndarray]) -> None:
+    settings = config(color=0.4, rotate_degrees=10.0)
+    before = sample[0].copy(), sample[1].copy()
+    first, again, other = (
+        augment(*sample, settings, np.random.default_rng(seed)) for seed in (3, 3, 4)
+    )
+    np.testing.assert_array_equal(first[0], again[0])
+    np.testing.assert_array_equal(first[1], again[1])
+    assert not np.array_equal(first[0], other[0])
+    np.testing.assert_array_equal(sample[0], before[0])
+    np.testing.assert_array_equal(sample[1], before[1])
+
+
+def test_colour_jitter_leaves_geometry_alone(sample: tuple[np.ndarray, np.ndarray]) -> None:
+    plain = augment(*sample, config(), np.random.default_rng(5))
+    jittered = augment(*sample, config(color=0.5), np.random.default_rng(5))
+    np.testing.assert_array_equal(plain[1], jittered[1])
+    assert not np.array_equal(plain[0], jittered[0])
+
+
+def test_colour_jitter_of_strength_zero_changes_nothing() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    unchanged = jitter_color(image, 0.0, np.random.default_rng(0))
+    # Levels pass through floating point once.
+    assert np.abs(unchanged.astype(int) - image).max() <= 1
+
+
+def test_colour_jitter_varies_about_the_image() -> None:
+    image = np.full((4, 4, 3), (120, 110, 100), np.uint8)
+    means = np.array(
+        [jitter_color(image, 0.3, np.random.default_rng(i)).mean((0, 1)) for i in range(300)]
+    )
+    assert np.abs(means.mean(0) - (120, 110, 100)).max() < 8
+    assert means.std(0).min() > 10
+    # White balance changes too, not only brightness.
+    assert (means[:, 0] - means[:, 2]).std() > 3

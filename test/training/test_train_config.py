@@ -1,0 +1,116 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Training configurations are read from YAML, and mistakes in them are explained."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from spssn_ros.errors import ConfigError
+from spssn_ros.training.config import ClassWeights, DataSet, Optimizer, TrainConfig
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_configuration_survives_yaml(tmp_path: Path) -> None:
+    config = TrainConfig(
+        dataset=DataSet.STREET,
+        options={'chain_length': 2},
+        crop=(64, 48),
+        scale=(0.75, 1.5),
+        optimizer=Optimizer.SGD,
+        class_weights=ClassWeights.NONE,
+        train_splits=('train', 'val'),
+        val_split='',
+        learning_rate=0.02,
+    )
+    path = tmp_path / 'run.yaml'
+    path.write_text(yaml.safe_dump(config.to_dict()))
+    assert TrainConfig.from_yaml(path) == config
+
+
+def test_what_is_not_given_is_the_default(tmp_path: Path) -> None:
+    path = tmp_path / 'run.yaml'
+    path.write_text('epochs: 3\nscale: [1, 2]\nlearning_rate: 1\n')
+    config = TrainConfig.from_yaml(path)
+    assert config == TrainConfig(epochs=3, scale=(1.0, 2.0), learning_rate=1.0)
+    assert isinstance(config.learning_rate, float)
+
+
+@pytest.mark.parametrize(
+    'path', sorted((ROOT / 'config' / 'train').glob('*.yaml')), ids=lambda path: path.stem
+)
+def test_the_shipped_recipes_are_valid(path: Path) -> None:
+    assert TrainConfig.from_yaml(path).model == 'spssn'
+
+
+@pytest.mark.parametrize(
+    ('values', 'text'),
+    [
+        (
+            {'learning_rat': 1},
+            r"^unknown key 'learning_rat' in the training configuration; did you mean 'learning_r",
+        ),
+        ({'xyz': 1}, r"^unknown key 'xyz' in the training configuration$"),
+        ({'epochs': 0}, r'^epochs is 0; give at least 1$'),
+        ({'val_every': 0}, r'^val_every is 0; give at least 1$'),
+        ({'batch_size': 1}, r'^batch_size is 1; batch norm in training needs at least 2$'),
+        ({'epochs': 'many'}, r"^epochs is 'many'; give something like 100$"),
+        ({'epochs': 2.5}, r'^epochs is 2\.5; give something like 100$'),
+        ({'epochs': True}, r'^epochs is True; give something like 100$'),
+        ({'learning_rate': 'fast'}, r"^learning_rate is 'fast'; give something like 0\.001$"),
+        ({'learning_rate': True}, r'^learning_rate is True; give something like 0\.001$'),
+        ({'learning_rate': 0}, r'^learning_rate is 0\.0; give a value above 0$'),
+        ({'learning_rate': float('nan')}, r'^learning_rate is nan; give a value above 0$'),
+        ({'weight_decay': -1}, r'^weight_decay is -1\.0; give 0 or more$'),
+        ({'color': -0.1}, r'^color is -0\.1; give 0 or more$'),
+        ({'rotate_degrees': -5}, r'^rotate_degrees is -5\.0; give 0 or more$'),
+        ({'warmup_iterations': -1}, r'^warmup_iterations is -1; give 0 or more$'),
+        ({'poly_power': float('nan')}, r'^poly_power is nan; give 0 or more$'),
+        ({'ema_decay': 1}, r'^ema_decay is 1\.0; give a value in \[0, 1\)$'),
+        ({'crop': [480, 31]}, r'^crop is \[480, 31\]; give at least 32 a side$'),
+        ({'crop': [480]}, r'^crop is \[480\]; give something like \[480, 360\]$'),
+        ({'crop': 480}, r'^crop is 480; give something like \[480, 360\]$'),
+        ({'scale': [2, 0.5]}, r'^scale is \[2\.0, 0\.5\]; give \[lowest, highest\], above 0$'),
+        ({'scale': [0, 1]}, r'^scale is \[0\.0, 1\.0\]; give \[lowest, highest\], above 0$'),
+        ({'optimizer': 'adam'}, r"^optimizer is 'adam'; give one of sgd, adamw$"),
+        ({'class_weights': None}, r'^class_weights is None; give one of none, log$'),
+        ({'options': 3}, r'^options is 3; give something like \{\}$'),
+        ({'train_splits': 'train'}, r"^train_splits is 'train'; give something like \['train'\]$"),
+        ({'val_split': ['val']}, r"^val_split is \['val'\]; give something like 'val'$"),
+    ],
+)
+def test_values_that_cannot_be(values: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        TrainConfig.from_dict(values)
+
+
+def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    path = tmp_path / 'run.yaml'
+    with pytest.raises(ConfigError, match=r'^cannot read .*run\.yaml: No such file or directory$'):
+        TrainConfig.from_yaml(path)
+    for content, text in (
+        ('a: [', r'run\.yaml is not YAML: '),
+        ('\xff\xfe', r'run\.yaml is not YAML: '),
+        ('', r'run\.yaml holds no "key: value" lines$'),
+        ('- a\n', r'run\.yaml holds no "key: value" lines$'),
+        ('epoch: 3\n', r"run\.yaml: unknown key 'epoch' .*; did you mean 'epochs'\?$"),
+        ('5: 3\n', r'run\.yaml: unknown key 5 in'),
+    ):
+        path.write_text(content, encoding='latin-1')
+        with pytest.raises(ConfigError, match=text) as caught:
+            TrainConfig.from_yaml(path)
+        assert '\n' not in str(caught.value)

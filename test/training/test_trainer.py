@@ -1,0 +1,315 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A small run learns, is the same each time, and goes on where it was stopped."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from spssn_ros.errors import ConfigError, WeightsError
+from spssn_ros.inference import Segmenter
+from spssn_ros.labels import LabelSet
+from spssn_ros.models import load_weights, read_info
+from spssn_ros.training import state as state_module
+from spssn_ros.training.augment import Sample
+from spssn_ros.training.config import ClassWeights, Optimizer, TrainConfig
+from spssn_ros.training.train import Trainer
+
+LABELS = LabelSet(('dark', 'light'), ((40, 40, 40), (220, 220, 220)))
+
+
+def tiny(**values: Any) -> TrainConfig:
+    defaults: dict[str, Any] = {
+        'options': {'chain_length': 1, 'dropout': 0.2},
+        'epochs': 2,
+        'batch_size': 2,
+        'crop': (64, 64),
+        'scale': (0.9, 1.2),
+        'color': 0.1,
+        'learning_rate': 3e-3,
+        'warmup_iterations': 0,
+        'ema_decay': 0.5,
+        'val_every': 1,
+    }
+    return TrainConfig(**(defaults | values))
+
+
+def half_light(seed: int) -> Sample:
+    """One half of a 64x64 image is light, the other dark, with noise."""
+    rng = np.random.default_rng(seed)
+    labels = np.zeros((64, 64), np.uint8)
+    labels[:, 32:] = 1
+    if seed % 2:
+        labels = np.rot90(labels).copy()
+    image = (labels * 120.0 + 60)[..., None] + rng.normal(0, 10, (64, 64, 3))
+    labels[:2] = 255
+    return image.clip(0, 255).astype(np.uint8), labels
+
+
+TRAIN, VAL = [half_light(i) for i in range(6)], [half_light(i) for i in range(10, 12)]
+
+
+def trainer(output: Path, config: TrainConfig | None = None, **values: Any) -> Trainer:
+    return Trainer(config or tiny(**values), LABELS, TRAIN, VAL, output, {'command': 'test'})
+
+
+def curve(output: Path) -> list[dict[str, str]]:
+    with (output / 'curve.csv').open(newline='') as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope='module')
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp('runs') / 'unbroken'
+    trainer(output).run()
+    return output
+
+
+def tensors_of(output: Path) -> dict[str, torch.Tensor]:
+    return {
+        f'{name}:{key}': tensor
+        for name in ('last', 'best', 'state')
+        for key, tensor in load_file(output / f'{name}.safetensors').items()
+    }
+
+
+def assert_same_run(output: Path, other: Path) -> None:
+    first, second = tensors_of(output), tensors_of(other)
+    assert first.keys() == second.keys()
+    assert [key for key in first if not torch.equal(first[key], second[key])] == []
+    timeless = [
+        [{k: v for k, v in row.items() if k != 'seconds'} for row in curve(folder)]
+        for folder in (output, other)
+    ]
+    assert timeless[0] == timeless[1]
+
+
+def test_a_run_learns(tmp_path: Path) -> None:
+    best = trainer(tmp_path, epochs=8, learning_rate=0.01, val_every=2).run()
+    rows = curve(tmp_path)
+    losses = [float(row['loss']) for row in rows]
+    assert [int(row['epoch']) for row in rows] == list(range(1, 9))
+    assert losses[-1] < 0.5 * losses[0]
+    assert [bool(row['val_miou']) for row in rows] == [False, True] * 4
+    assert best == pytest.approx(max(float(row['val_miou'] or 0) for row in rows), abs=1e-5)
+    assert best > 0.6
+
+
+def test_what_a_run_leaves(unbroken: Path) -> None:
+    names = {'best.safetensors', 'last.safetensors', 'state.safetensors', 'curve.csv'}
+    assert {path.name for path in unbroken.iterdir()} == names
+    info = read_info(unbroken / 'last.safetensors')
+    assert (info.model, info.options) == ('spssn', {'chain_length': 1, 'dropout': 0.2})
+    assert info.label_set == LABELS
+    assert info.input_size == (64, 64)
+    assert info.recipe['command'] == 'test'
+    assert TrainConfig.from_dict(info.recipe['config']) == tiny()
+    assert (info.recipe['epoch'], info.recipe['training_images']) == (2, 6)
+    assert info.scores['split'] == 'val'
+    assert info.scores['miou'] == float(curve(unbroken)[-1]['val_miou'])
+    assert set(info.scores['iou']) == {'dark', 'light'}
+    best = read_info(unbroken / 'best.safetensors').scores['miou']
+    assert best == max(float(row['val_miou']) for row in curve(unbroken))
+
+
+def test_the_weights_segment(unbroken: Path) -> None:
+    segmenter = Segmenter.from_weights(
+        unbroken / 'last.safetensors', device='cpu', backend='torch', precision='float32'
+    )
+    image, truth = VAL[0]
+    scored = truth != 255
+    labels = segmenter(image).labels
+    right = (labels == truth)[scored].mean()
+    assert segmenter.label_set == LABELS
+    # The recorded scores are those of both validation images, in bfloat16.
+    assert right == pytest.approx(segmenter.info.scores['global_average'], abs=0.25)
+
+
+def test_a_run_is_the_same_again(unbroken: Path, tmp_path: Path) -> None:
+    # Without a state to resume from, a run starts anew.
+    trainer(tmp_path).run(resume=True)
+    assert_same_run(unbroken, tmp_path)
+
+
+def test_another_seed_is_another_run(tmp_path: Path) -> None:
+    first, second = (trainer(tmp_path, seed=seed) for seed in (0, 1))
+    weights = [run.model.downsample[0][0].weight for run in (first, second)]
+    assert not torch.equal(*weights)
+    batches = [next(run._batches())[0] for run in (first, second)]
+    assert not torch.equal(*batches)
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize('moment', ['in an epoch', 'before the state', 'in the state'])
+def test_a_killed_run_goes_on_to_the_same_end(
+    unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    with monkeypatch.context() as patch:
+        broken = trainer(tmp_path)
+        kill_in_second_epoch(broken, patch, moment)
+        with pytest.raises(Killed):
+            broken.run()
+    assert read_info(tmp_path / 'best.safetensors')
+    resumed = trainer(tmp_path)
+    assert resumed.epoch == 0
+    resumed.run(resume=True)
+    assert_same_run(unbroken, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {p.name for p in unbroken.iterdir()}
+
+
+def kill_in_second_epoch(broken: Trainer, patch: pytest.MonkeyPatch, moment: str) -> None:
+    if moment == 'in an epoch':
+        step, count = broken.optimizer.step, iter(range(100))
+
+        def steps() -> None:
+            step()
+            # Three iterations an epoch.
+            if next(count) == 4:
+                raise Killed
+
+        patch.setattr(broken.optimizer, 'step', steps)
+        return
+    save, count = state_module.save_file, iter(range(100))
+
+    def saves(tensors: Any, path: Path, metadata: Any) -> None:
+        if next(count) == 1:
+            if moment == 'in the state':
+                Path(path).write_bytes(b'half')
+            raise Killed
+        save(tensors, path, metadata)
+
+    patch.setattr(state_module, 'save_file', saves)
+
+
+def test_a_finished_run_has_nothing_to_resume(unbroken: Path, tmp_path: Path) -> None:
+    for path in unbroken.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    best = trainer(tmp_path).run(resume=True)
+    assert best == pytest.approx(read_info(unbroken / 'best.safetensors').scores['miou'], abs=1e-5)
+    assert_same_run(unbroken, tmp_path)
+
+
+def test_without_resume_the_old_curve_goes(unbroken: Path, tmp_path: Path) -> None:
+    for path in unbroken.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    trainer(tmp_path, epochs=1).run()
+    assert len(curve(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ('values', 'reason'),
+    [
+        ({'options': {'chain_length': 2}}, 'Missing key'),
+        ({'optimizer': Optimizer.SGD}, 'AdamW, not SGD'),
+        ({'ema_decay': 0.0}, 'ema_decay is 0 in one'),
+    ],
+)
+def test_a_state_of_another_recipe_is_refused(
+    unbroken: Path, tmp_path: Path, values: dict[str, Any], reason: str
+) -> None:
+    state = tmp_path / 'state.safetensors'
+    state.write_bytes((unbroken / 'state.safetensors').read_bytes())
+    with pytest.raises(
+        WeightsError,
+        match=rf'state\.safetensors cannot be resumed from \(.*{reason}.*; train to another',
+    ):
+        trainer(tmp_path, **values).run(resume=True)
+
+
+@pytest.mark.parametrize('content', [b'', b'no state at all', None])
+def test_a_damaged_state_is_refused(unbroken: Path, tmp_path: Path, content: bytes | None) -> None:
+    data = (unbroken / 'state.safetensors').read_bytes()
+    path = tmp_path / 'state.safetensors'
+    path.write_bytes(data[: len(data) // 2] if content is None else content)
+    with pytest.raises(WeightsError, match=r'state\.safetensors cannot be resumed from \('):
+        trainer(tmp_path).run(resume=True)
+
+
+def test_sgd_and_no_average_resume_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {'optimizer': Optimizer.SGD, 'learning_rate': 0.01, 'ema_decay': 0.0}
+    trainer(tmp_path / 'unbroken', **values).run()
+    with monkeypatch.context() as patch:
+        broken = trainer(tmp_path / 'broken', **values)
+        kill_in_second_epoch(broken, patch, 'in an epoch')
+        with pytest.raises(Killed):
+            broken.run()
+    trainer(tmp_path / 'broken', **values).run(resume=True)
+    assert_same_run(tmp_path / 'unbroken', tmp_path / 'broken')
+
+
+def test_the_averaged_weights_are_saved(tmp_path: Path) -> None:
+    run = trainer(tmp_path, epochs=1)
+    run.run()
+    saved = load_weights(tmp_path / 'last.safetensors')[0].state_dict()
+    assert run.average is not None
+    average, model = run.average.model.state_dict(), run.model.state_dict()
+    assert all(torch.equal(saved[key], average[key]) for key in saved)
+    assert not torch.equal(model['classifier.3.weight'], average['classifier.3.weight'])
+
+
+def test_without_validation_only_the_last_weights_are_written(tmp_path: Path) -> None:
+    Trainer(tiny(epochs=1), LABELS, TRAIN, [], tmp_path).run()
+    assert not (tmp_path / 'best.safetensors').exists()
+    assert read_info(tmp_path / 'last.safetensors').scores == {}
+    assert curve(tmp_path)[0]['val_miou'] == ''
+
+
+def test_class_weights(tmp_path: Path) -> None:
+    # Three quarters of the labelled pixels are of class 0, none of class 2.
+    labels = np.array([[0] * 6 + [1] * 2 + [255] * 8] * 16, np.uint8)
+    sample = (np.zeros((16, 16, 3), np.uint8), labels)
+    three = LabelSet(('a', 'b', 'c'), ((0, 0, 0),) * 3)
+    for kind, expected in (
+        (ClassWeights.NONE, [1, 1, 1]),
+        (ClassWeights.LOG, 1 / np.log(1.02 + np.array([0.75, 0.25, 0]))),
+    ):
+        run = Trainer(tiny(class_weights=kind), three, [sample] * 2, [], tmp_path)
+        assert run.loss_weights.tolist() == pytest.approx(expected)
+
+
+def test_weights_decay_and_biases_do_not(tmp_path: Path) -> None:
+    groups = trainer(tmp_path, weight_decay=0.1).optimizer.param_groups
+    assert [group['weight_decay'] for group in groups] == [0.1, 0.0]
+    assert {p.ndim for p in groups[0]['params']} == {4}
+    assert {p.ndim for p in groups[1]['params']} == {1}
+
+
+def test_every_image_is_seen_once_an_epoch(tmp_path: Path) -> None:
+    # Each image is of one value, which says which one it is.
+    samples = [
+        (np.full((64, 64, 3), i * 20, np.uint8), np.zeros((64, 64), np.uint8)) for i in range(5)
+    ]
+    run = Trainer(tiny(color=0.0, scale=(1.0, 1.0)), LABELS, samples, [], tmp_path)
+    orders = []
+    for run.epoch in (0, 0, 1):
+        batches = list(run._batches())
+        assert [images.shape for images, _ in batches] == [(2, 64, 64, 3)] * 2
+        assert all(labels.shape == (2, 64, 64) for _, labels in batches)
+        orders.append([int(image[32, 32, 0]) // 20 for images, _ in batches for image in images])
+    # Four of five: the odd one is left out, another one each time.
+    assert all(len(set(order)) == 4 for order in orders)
+    assert orders[0] == orders[1] != orders[2]
+
+
+def test_too_few_images(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r'^1 training images are fewer than batch_size 2$'):
+        Trainer(tiny(), LABELS, TRAIN[:1], [], tmp_path)
