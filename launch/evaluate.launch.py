@@ -143,7 +143,11 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 },
             }
         ],
-        remappings=[('label', '/segment_node/label'), ('label_truth', values['label_topic'])],
+        remappings=[
+            ('label', '/segment_node/label'),
+            ('label_truth', values['label_topic']),
+            ('image', values['image_topic']),
+        ],
         sigterm_timeout=REPORT_S,
         output='screen',
     )

@@ -47,6 +47,9 @@ create() {
   command -v "$python" >/dev/null || fail "'$python' is not found; name a Python with PYTHON=..."
   "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     fail "'$python' is $("$python" -V 2>&1), and 3.10 or later is needed; name one with PYTHON=..."
+  [ -n "${ROS_DISTRO:-}" ] || "$python" -c 'import sys; sys.exit(sys.version_info >= (3, 14))' ||
+    fail "'$python' is $("$python" -V 2>&1), but the ROS wheels exist for 3.10 to 3.13;" \
+      "name one of those with PYTHON=..."
   "$python" -c 'import venv, ensurepip' 2>/dev/null ||
     fail "'$python' has no venv module; install it (Debian, Ubuntu: apt install python3-venv)"
   say "[1/3] creating ${venv##*/} with $("$python" -V)"

@@ -196,12 +196,13 @@ def test_installed_command_runs_from_anywhere(folder: str, tmp_path: Path) -> No
 
 def fake_python(folder: Path, version: str, has_venv: bool) -> Path:
     """Write a program that answers the questions that set-up asks a Python."""
-    old = version.startswith('3.9')
+    minor = int(version.split('.')[1])
     path = folder / 'python-fake'
     path.write_text(
         '#!/bin/sh\n'
         f'case "$*" in -V) echo "Python {version}" ;;\n'
-        f'*version_info*) exit {int(old)} ;;\n'
+        f'*"(3, 10)"*) exit {int(minor < 10)} ;;\n'
+        f'*"(3, 14)"*) exit {int(minor >= 14)} ;;\n'
         f'*ensurepip*) exit {int(not has_venv)} ;;\n'
         '*) exit 3 ;; esac\n'
     )
@@ -223,6 +224,7 @@ def create(folder: Path, python: str) -> subprocess.CompletedProcess[str]:
     ('version', 'has_venv', 'sentence'),
     [
         ('3.9.2', True, 'is Python 3.9.2, and 3.10 or later is needed'),
+        ('3.14.0', True, 'is Python 3.14.0, but the ROS wheels exist for 3.10 to 3.13'),
         ('3.12.3', False, 'has no venv module; install it'),
     ],
 )

@@ -17,19 +17,25 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spssn_ros.errors import BadImageError
 from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.evaluation.report import Gallery
 from spssn_ros.evaluation.result import EvaluationResult
 from spssn_ros.evaluation.truth import truth_labels
-from spssn_ros.imaging import to_labels
+from spssn_ros.imaging import to_labels, to_rgb
 from spssn_ros.labels import LabelSet
 from spssn_ros.runtime import Percentiles
 
 _Waiting = dict[int, tuple[float, Any]]
 
 _MAX_WAITING = 300
-"""Images kept for their other half; a camera at 30 Hz takes 10 s to fill it."""
+"""Labels and truth kept for their other half; a camera at 30 Hz takes 10 s to fill it."""
+
+_MAX_IMAGES = 10
+"""Camera images kept for their label; they are large, and the label follows soon."""
 
 
 class LiveEvaluation:
@@ -57,12 +63,18 @@ class LiveEvaluation:
         self.frames = 0
         self._clock = clock
         # What waits for its other half, by stamp: when it came, and the message.
+        self._images: dict[int, Any] = {}
         self._truth: _Waiting = {}
         self._labels: _Waiting = {}
         self._forgotten_truth = self._forgotten_labels = 0
         self._latencies_ms: list[float] = []
         self._first_s = self._last_s = float('nan')
         self._answers = 0
+
+    def add_image(self, stamp_ns: int, message: Any) -> None:
+        """Take a camera image, for the gallery; it belongs to the label of its stamp."""
+        self._images[stamp_ns] = message
+        _forget(self._images, _MAX_IMAGES)
 
     def add_truth(self, stamp_ns: int, message: Any) -> None:
         """Take a truth image.
@@ -72,7 +84,7 @@ class LiveEvaluation:
 
         """
         self._truth[stamp_ns] = (self._clock(), message)
-        self._forgotten_truth += _forget(self._truth)
+        self._forgotten_truth += _forget(self._truth, _MAX_WAITING)
         if stamp_ns in self._labels:
             self._score(stamp_ns)
 
@@ -89,7 +101,7 @@ class LiveEvaluation:
         self._last_s = now
         self._answers += 1
         self._labels[stamp_ns] = (now, message)
-        self._forgotten_labels += _forget(self._labels)
+        self._forgotten_labels += _forget(self._labels, _MAX_WAITING)
         if stamp_ns in self._truth:
             self._score(stamp_ns)
 
@@ -126,12 +138,23 @@ class LiveEvaluation:
         self._latencies_ms.append(max(0.0, arrived_s - sent_s) * 1e3)
         self.frames += 1
         if self.gallery is not None:
-            self.gallery.offer(stamp_ns, None, truth, prediction)
+            self.gallery.offer(stamp_ns, self._picture(stamp_ns, truth.shape), truth, prediction)
+
+    def _picture(self, stamp_ns: int, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+        """Return the camera image of a scored frame, if it came and is of the labels' size."""
+        message = self._images.pop(stamp_ns, None)
+        if message is None or (message.height, message.width) != shape:
+            return None
+        try:
+            return to_rgb(message)
+        except BadImageError:
+            # The scores do not need the picture.
+            return None
 
 
-def _forget(waiting: _Waiting) -> int:
+def _forget(waiting: dict[int, Any], most: int) -> int:
     """Drop the oldest of too many, so that memory stays bounded; return how many."""
-    if len(waiting) <= _MAX_WAITING:
+    if len(waiting) <= most:
         return 0
     del waiting[next(iter(waiting))]
     return 1

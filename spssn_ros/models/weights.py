@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from spssn_ros.errors import ConfigError, WeightsError
@@ -190,7 +190,8 @@ def save_weights(path: str | os.PathLike[str], model: nn.Module, info: WeightsIn
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     try:
-        save_file(tensors, temporary, info.to_metadata())
+        # Not save_file, whose files nobody but their owner may read.
+        temporary.write_bytes(save(tensors, info.to_metadata()))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

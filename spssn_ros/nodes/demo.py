@@ -101,8 +101,10 @@ def _segment_arguments(job: DemoJob) -> list[str]:
 
 
 def _evaluate_arguments(job: DemoJob) -> list[str]:
+    # Only raw images enter the report's pictures; a compressed topic has another type.
+    image = [] if job.compressed else ['-r', f'image:={job.image_topic}']
     return [
-        *('--ros-args', '-r', 'label:=/segment_node/label'),
+        *('--ros-args', '-r', 'label:=/segment_node/label', *image),
         *('-r', f'label_truth:={job.label_topic}', '-p', f'weights:={job.weights}'),
         *('-p', f'report:={job.report}', '-p', f'json:={job.json}'),
     ]

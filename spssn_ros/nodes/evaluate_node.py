@@ -43,7 +43,7 @@ _PARAMETERS = {
     'weights': ('spssn_camvid', 'offline: the network; live: whose classes the ids mean'),
     'device': ('auto', 'offline: auto, cuda or cpu'),
     'json': ('', 'file for the scores as JSON; empty for none'),
-    'report': ('', 'folder for scores and pictures; empty for none'),
+    'report': ('', 'folder for scores and pictures, with the topic image in them; or empty'),
 }
 
 
@@ -75,7 +75,6 @@ class EvaluateNode(Node):
         self._live = LiveEvaluation(
             read_info(self._text('weights')).label_set, with_gallery=bool(self._text('report'))
         )
-        self._subscriptions: list[Any] = []
 
     def begin(self) -> int | None:
         """Subscribe, or evaluate the bag and return the exit status."""
@@ -84,6 +83,8 @@ class EvaluateNode(Node):
             return 0
         self.create_subscription(Image, 'label', self._on_label, qos.LOSSLESS)
         self.create_subscription(Image, 'label_truth', self._on_truth, qos.LOSSLESS)
+        if self._live.gallery is not None:
+            self.create_subscription(Image, 'image', self._on_image, qos.INPUT)
         self.create_service(Trigger, '~/finish', self._on_finish)
         self.get_logger().info('scoring label against label_truth; SIGINT or ~/finish ends it')
         return None
@@ -104,6 +105,9 @@ class EvaluateNode(Node):
         weights, report = self._text('weights'), self._text('report')
         segmenter = Segmenter.from_weights(weights, self._text('device'))
         self._write(run_evaluation(config, segmenter, weights, Path(report) if report else None))
+
+    def _on_image(self, message: Image) -> None:
+        self._live.add_image(header_stamp_ns(message), message)
 
     def _on_label(self, message: Image) -> None:
         self._take(self._live.add_label, message)

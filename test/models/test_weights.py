@@ -82,6 +82,12 @@ def test_the_file_explains_itself(random_weights: Path) -> None:
     }
 
 
+def test_others_may_read_the_file_as_the_umask_says(random_weights: Path) -> None:
+    plain = random_weights.with_name('plain')
+    plain.touch()
+    assert random_weights.stat().st_mode == plain.stat().st_mode
+
+
 def test_layouts_other_than_contiguous_are_saved(tmp_path: Path, random_network: Network) -> None:
     model, info = random_network
     striped = create_model(info.model, 11, **info.options)
@@ -254,13 +260,16 @@ def test_nothing_half_written_stays(
     path = tmp_path / 'a.safetensors'
     path.write_bytes(b'before')
 
-    def fill_disk(tensors: Any, target: Path, metadata: Any) -> None:
-        Path(target).write_bytes(b'half')
+    write = Path.write_bytes
+
+    def fill_disk(target: Path, data: bytes) -> int:
+        write(target, data[: len(data) // 2])
         raise OSError(28, 'No space left on device')
 
-    monkeypatch.setattr(weights, 'save_file', fill_disk)
-    with pytest.raises(OSError, match='No space left'):
-        save_weights(path, *random_network)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, 'write_bytes', fill_disk)
+        with pytest.raises(OSError, match='No space left'):
+            save_weights(path, *random_network)
     assert [file.name for file in tmp_path.iterdir()] == ['a.safetensors']
     assert path.read_bytes() == b'before'
 

@@ -18,6 +18,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -46,10 +47,10 @@ def test_live_scores_pairs_of_equal_stamp(
         'evaluate_node',
         *arguments(weights=tiny_weights, json=scores_path, report=tmp_path / 'report'),
     )
-    labels, truths = peer.publisher('label'), peer.publisher('label_truth')
-    assert peer.spin_until(
-        lambda: labels.get_subscription_count() and truths.get_subscription_count()
-    )
+    publishers = [peer.publisher(topic) for topic in ('label', 'label_truth', 'image')]
+    assert peer.spin_until(lambda: all(p.get_subscription_count() for p in publishers))
+    labels, truths, images = publishers
+    rgb = picture(6, 6, 4)
     truth = np.zeros((4, 6), np.uint8)
     truth[:, 3:] = 3
     truth[0, 0] = 255
@@ -57,6 +58,7 @@ def test_live_scores_pairs_of_equal_stamp(
     wrong[1, 0] = 3
     # Pair 1 truth first, pair 2 label first; 3 has no label, 4 no truth.
     for publisher, image, sec in (
+        (images, rgb, 2),
         (truths, truth, 1),
         (labels, truth, 1),
         (labels, wrong, 2),
@@ -82,7 +84,10 @@ def test_live_scores_pairs_of_equal_stamp(
     assert scores['iou']['road'] == pytest.approx(24 / 25)
     assert scores['iou']['car'] is None
     assert scores['miou'] == pytest.approx((21 / 22 + 24 / 25) / 2)
-    assert (tmp_path / 'report' / 'worst_1.png').stat().st_size > 0
+    worst = cv2.imread(str(tmp_path / 'report' / 'worst_1.png'))
+    # Image, truth, prediction and error side by side.
+    assert worst.shape == (4, 24, 3)
+    np.testing.assert_array_equal(worst[:, :6, ::-1], rgb)
     if ending == 'service':
         assert node.stop() == 0
     assert 'mIoU' in node.output

@@ -13,7 +13,6 @@
 # limitations under the License.
 """`spssn convert` from the command line: what is written, and what bad input says."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -205,14 +204,10 @@ def test_bad_input_leaves_nothing(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_the_real_data_set(tmp_path: Path, convert: Callable[..., str]) -> None:
-    default = Path(__file__).parents[2].parent / 'shared' / 'camvid'
-    root = Path(os.environ.get('SPSSN_CAMVID', default))
-    if not (root / 'valannot').is_dir():
-        pytest.skip('no CamVid folder; set SPSSN_CAMVID to one')
-    said = convert('camvid', root, '--split', 'val', '--bag', tmp_path / 'bag')
-    assert f'bag: {len(find_camvid(root, "val"))} frames on' in said
-    sample = find_camvid(root, 'val')[-1]
+def test_the_real_data_set(camvid_root: Path, tmp_path: Path, convert: Callable[..., str]) -> None:
+    said = convert('camvid', camvid_root, '--split', 'val', '--bag', tmp_path / 'bag')
+    assert f'bag: {len(find_camvid(camvid_root, "val"))} frames on' in said
+    sample = find_camvid(camvid_root, 'val')[-1]
     with BagReader(tmp_path / 'bag') as reader:
         *_, label = reader.messages([LABEL])
     np.testing.assert_array_equal(to_labels(label.message), read_pair(sample)[1])
