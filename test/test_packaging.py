@@ -57,12 +57,17 @@ def imported_packages(path: Path) -> set[str]:
     return names - set(sys.stdlib_module_names) - {'spssn_ros'}
 
 
+PIN = re.compile(
+    r"([A-Za-z0-9._-]+)(?:\[[a-z,]+\])?==([0-9][0-9a-z.]*)(?:; python_version [<>=]+ '3\.\d+')?"
+)
+
+
 def pins(path: Path) -> dict[str, str]:
     """Return version by name; fails on a line that is not an exact pin."""
     found = {}
     for line in path.read_text().splitlines():
         if line and not line.startswith('#'):
-            match = re.fullmatch(r'([A-Za-z0-9._-]+)(?:\[[a-z,]+\])?==([0-9][0-9a-z.]*)', line)
+            match = PIN.fullmatch(line)
             assert match, f'{path.name}: {line!r} is not an exact pin'
             found[match[1].lower().replace('_', '-')] = match[2]
     return found

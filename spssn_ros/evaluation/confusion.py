@@ -26,7 +26,7 @@ class ConfusionMatrix:
     """Pixel counts of truth (rows) against prediction (columns).
 
     Definitions: IoU_c = TP / (TP + FP + FN); mIoU, its mean over the classes that occur; class
-    average, the mean of TP / (TP + FN); global average, correct / all (SPSSN paper, sec. 5.2).
+    average, the mean of TP / (TP + FN); global average, correct / all (SPSSN paper, sec. 5.3).
     A class that occurs in neither truth nor prediction has no IoU (NaN) and is left out of the
     mean. Predictions of `UNKNOWN` (255), as the node gives them under its confidence threshold,
     count as misses of the true class: they enter FN, and no class's FP.

@@ -21,7 +21,6 @@ import openvino
 import torch
 from numpy.typing import NDArray
 from openvino import properties
-from torch.jit._trace import TracerWarning
 
 from spssn_ros.errors import DeviceError
 from spssn_ros.inference.backend import Segmentation
@@ -30,6 +29,23 @@ from spssn_ros.inference.preprocess import FromUint8, resize_frame
 from spssn_ros.inference.upsample_argmax import upsample_argmax, upsample_argmax_confidence
 
 _MAX_COMPILED = 4
+
+
+def to_openvino(network: FromUint8, size: Size) -> openvino.Model:
+    """Convert a network to an OpenVINO model for frames of one (width, height).
+
+    Raises:
+        RuntimeError: OpenVINO cannot express the network.
+
+    """
+    width, height = size
+    example = torch.zeros(1, height, width, 3, dtype=torch.uint8)
+    with torch.no_grad(), warnings.catch_warnings():
+        # Tracing bakes shapes in, which is meant: there is one graph a size.
+        warnings.simplefilter('ignore')
+        # OpenVINO would trace by itself, and twice again to compare, which takes most of the time.
+        traced = torch.jit.trace(network, example, check_trace=False)
+        return openvino.convert_model(traced, example_input=example, input=list(example.shape))
 
 
 class OpenVinoBackend:
@@ -73,14 +89,8 @@ class OpenVinoBackend:
             self._compiled.move_to_end(size)
             return self._compiled[size]
         width, height = size
-        example = torch.zeros(1, height, width, 3, dtype=torch.uint8)
         try:
-            with warnings.catch_warnings():
-                # Tracing bakes shapes in, which is meant: there is one graph a size.
-                warnings.simplefilter('ignore', TracerWarning)
-                model = openvino.convert_model(
-                    self.network, example_input=example, input=[1, height, width, 3]
-                )
+            model = to_openvino(self.network, size)
             compiled = openvino.Core().compile_model(model, 'CPU', self._settings)
         except RuntimeError as error:
             reason = ' '.join(str(error).split())[:300]

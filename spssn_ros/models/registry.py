@@ -53,7 +53,7 @@ def create_model(name: str, num_classes: int = 19, **options: Any) -> nn.Module:
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Count parameters as the SPSSN paper does: without those of batch norm (sec. 5.2)."""
+    """Count parameters as the SPSSN paper does: without those of batch norm (sec. 5.3)."""
     return sum(
         parameter.numel()
         for module in model.modules()

@@ -207,10 +207,9 @@ def _write_openvino(
 ) -> None:
     import openvino
 
-    # OpenVINO would trace by itself, and again twice to compare, which takes most of the time.
-    with torch.no_grad():
-        traced = torch.jit.trace(network, example, check_trace=False)
-    model = openvino.convert_model(traced, example_input=example, input=list(example.shape))
+    from spssn_ros.inference.openvino_backend import to_openvino
+
+    model = to_openvino(network, (example.shape[2], example.shape[1]))
     model.inputs[0].get_tensor().set_names({INPUT_NAME})
     model.outputs[0].get_tensor().set_names({OUTPUT_NAME})
     for key, value in metadata.items():

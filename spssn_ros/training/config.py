@@ -64,7 +64,7 @@ class TrainConfig:
         learning_rate: at the start, after warm-up.
         weight_decay: on convolution weights; none on biases and batch norm.
         warmup_iterations: linear rise of the learning rate at the start.
-        poly_power: the learning rate falls as (1 - progress) ** power (SPSSN paper, sec. 5.1).
+        poly_power: the learning rate falls as (1 - progress) ** power (SPSSN paper, sec. 5.2).
         class_weights: `none` or `log`.
         ema_decay: the weights that are validated and saved are this running average; 0 for none.
         train_splits: the splits trained on.

@@ -23,7 +23,7 @@ def poly_factor(iteration: int, total: int, warmup: int, power: float) -> float:
     """Return the factor of the base learning rate at `iteration` (0-based) of `total`.
 
     Linear warm-up over the first `warmup` iterations, times (1 - iteration / total) ** power
-    (the SPSSN paper's poly policy, sec. 5.1, per iteration).
+    (the SPSSN paper's poly policy, sec. 5.2, per iteration).
     """
     rise = min(1.0, (iteration + 1) / warmup) if warmup > 0 else 1.0
     return rise * (1 - iteration / total) ** power

@@ -167,3 +167,28 @@ def test_a_gallery_is_kept_when_asked_for(three_classes: LabelSet, mono: Mono) -
     evaluation.add_label(1, mono(LABELS))
     assert evaluation.gallery is not None
     assert [shown.badness for shown in evaluation.gallery.worst] == [1 / 3]
+
+
+def test_the_camera_s_picture_stands_first_in_the_gallery(
+    three_classes: LabelSet,
+    mono: Mono,
+    image_message: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live, '_MAX_IMAGES', 3)
+    evaluation = LiveEvaluation(three_classes, with_gallery=True)
+    row = np.arange(12, dtype=np.uint8)[None]
+    evaluation.add_image(0, image_message('rgb8', row, 4))
+    evaluation.add_image(1, image_message('bgr8', row, 4))
+    # Another size, or what cannot be decoded, is not shown; nor is what came too long ago.
+    evaluation.add_image(2, image_message('rgb8', row[:, :9], 3))
+    evaluation.add_image(3, image_message('strange', row, 4))
+    for stamp in range(5):
+        evaluation.add_truth(stamp, mono(TRUTH))
+        evaluation.add_label(stamp, mono(LABELS))
+    assert evaluation.frames == 5
+    assert evaluation.gallery is not None
+    strips = {shown.stamp_ns: shown.strip for shown in evaluation.gallery.worst}
+    strips |= {shown.stamp_ns: shown.strip for shown in evaluation.gallery.samples}
+    assert [strips[stamp].shape[1] for stamp in range(5)] == [12, 16, 12, 12, 12]
+    np.testing.assert_array_equal(strips[1][:, :4], row.reshape(1, 4, 3)[..., ::-1])
