@@ -21,9 +21,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from spssn_ros.errors import SpssnError
-from spssn_ros.nodes.dds import large_image_environment
+from spssn_ros.nodes.dds import large_image_environment, shared_memory_shortage
 
 Process = subprocess.Popen[bytes]
+
+# Of the demo: player, node, evaluator and this one.
+_PROCESSES = 4
 
 
 def isolate() -> None:
@@ -33,6 +36,9 @@ def isolate() -> None:
     what the user has set stays.
     """
     os.environ.update(large_image_environment())
+    shortage = shared_memory_shortage(_PROCESSES)
+    if shortage is not None:
+        print(f'warning: {shortage}', file=sys.stderr)
     # Humble has no discovery range yet; its variable does the same.
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     os.environ.setdefault('ROS_LOCALHOST_ONLY', '1')

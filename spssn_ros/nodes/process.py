@@ -14,6 +14,7 @@
 """Starting and ending a node's process."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -71,6 +72,8 @@ def run_node(
         print(f'{name}: {error}', file=sys.stderr)
         status = 2
     finally:
+        # A second Ctrl-C must not interrupt what is being written at the end.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         if node is not None:
             ended = stop(node)
             node.destroy_node()
