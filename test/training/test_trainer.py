@@ -312,3 +312,26 @@ def test_every_image_is_seen_once_an_epoch(tmp_path: Path) -> None:
 def test_too_few_images(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r'^1 training images are fewer than batch_size 2$'):
         Trainer(tiny(), LABELS, TRAIN[:1], [], tmp_path)
+
+
+def test_the_loss_weighs_classes_and_leaves_void_out(tmp_path: Path) -> None:
+    config = tiny(options={'chain_length': 1, 'dropout': 0.0}, warmup_iterations=10, epochs=4)
+    run = Trainer(config, LABELS, TRAIN[:2], [], tmp_path)
+    run.loss_weights = torch.tensor([1.0, 3.0])
+    images, labels = next(run._batches())
+    with torch.no_grad():
+        logits = run._forward(run.model.train(), images)
+        logits = torch.nn.functional.interpolate(logits, (64, 64), mode='bilinear')
+    losses = -logits.log_softmax(1).permute(0, 2, 3, 1)
+    total = weight = 0.0
+    for class_id, class_weight in enumerate((1.0, 3.0)):
+        of_class = losses[..., class_id][labels == class_id]
+        total += class_weight * float(of_class.sum())
+        weight += class_weight * len(of_class)
+    assert (labels == 255).any()
+    assert run._train_epoch() == pytest.approx(total / weight, rel=1e-3)
+    # One step of four, in warm-up.
+    run.epoch = 2
+    run._train_epoch()
+    rates = [group['lr'] for group in run.optimizer.param_groups]
+    assert rates == pytest.approx([3e-3 * (3 / 10) * (1 - 2 / 4) ** 0.9] * 2)
