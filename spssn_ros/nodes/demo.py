@@ -79,9 +79,7 @@ def play_demo(job: DemoJob) -> list[NDArray[np.uint8]]:
 def _play(job: DemoJob, listener: OverlayListener) -> None:
     topics = [job.image_topic] + ([job.label_topic] if job.label_topic else [])
     print(f'[3/3] playing {job.bag}: {", ".join(topics)}', flush=True)
-    # That a publisher has found a subscriber does not mean that the subscriber has found it.
-    waits = ['--wait-for-subscribers', '30', '--start-delay', '1.5']
-    options = ['--rate', str(job.rate), *waits, '--topics', *topics]
+    options = ['--rate', str(job.rate), '--wait-for-subscribers', '30', '--topics', *topics]
     with started('play_bag', [str(job.bag), *options]) as player:
         listener.spin_until(lambda: player.poll() is not None, float('inf'))
     if player.returncode:

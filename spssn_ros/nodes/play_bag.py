@@ -43,6 +43,8 @@ from spssn_ros.errors import BagError, ConfigError, SpssnError
 
 _POLL_S = 0.05
 _ACKNOWLEDGE_S = 2.0
+_SETTLE_S = 1.5
+_LINGER_S = 0.5
 
 
 class StopFlag:
@@ -118,6 +120,9 @@ class BagPlayer:
                 return
             if self._stop.sleep_until(time.monotonic() + _POLL_S):
                 return
+        # That a publisher has found its subscriber does not mean that the subscriber has found
+        # the publisher; what best-effort ones get before that is lost.
+        self._stop.sleep_until(time.monotonic() + _SETTLE_S)
 
     def play(self, loop: bool) -> None:
         """Publish the bag once, or again and again until stopped.
@@ -139,9 +144,11 @@ class BagPlayer:
                 break
 
     def finish(self) -> None:
-        """Wait a moment for what reliable subscribers have not acknowledged yet."""
+        """Wait a moment for what subscribers have not taken yet."""
         for publisher in self._publishers.values():
             publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
+        # Best-effort subscribers acknowledge nothing; what they have not taken goes with us.
+        self._stop.sleep_until(time.monotonic() + _LINGER_S)
 
     def report(self) -> str:
         """Return a line a topic: how many messages were published, and at what rate."""
@@ -235,7 +242,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         type=float,
         default=0.0,
         metavar='S',
-        help='first wait until every topic has a subscriber, at most S seconds',
+        help='first wait until every topic has a subscriber, at most S seconds, and a moment more',
     )
     parser.add_argument(
         '--start-delay', type=float, default=0.0, metavar='S', help='then wait S seconds more'
