@@ -341,5 +341,5 @@ def test_waiting_for_subscribers(fake: FakeNode, bag: Path) -> None:
     assert fake.warnings == []
     fake.subscribed_from = 600.0
     player.wait_for_subscribers(10.0)
-    assert fake.now == pytest.approx(513, abs=0.2)
+    assert fake.now == pytest.approx(514.5, abs=0.2)
     assert fake.warnings == [f'nobody subscribes to {IMAGE} after 10 s; playing']
