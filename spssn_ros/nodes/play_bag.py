@@ -43,7 +43,8 @@ from spssn_ros.errors import BagError, ConfigError, SpssnError
 
 _POLL_S = 0.05
 _ACKNOWLEDGE_S = 2.0
-_SETTLE_S = 1.5
+# Discovery that misses its first announcements waits up to three seconds for the next.
+_SETTLE_S = 3.0
 _LINGER_S = 0.5
 
 

@@ -337,9 +337,9 @@ def test_waiting_for_subscribers(fake: FakeNode, bag: Path) -> None:
     fake.subscribed_from = 503.0
     player.wait_for_subscribers(10.0)
     # Found at 503 s, and a moment more for the subscriber to find the player.
-    assert fake.now == pytest.approx(504.5, abs=0.1)
+    assert fake.now == pytest.approx(506, abs=0.1)
     assert fake.warnings == []
     fake.subscribed_from = 600.0
     player.wait_for_subscribers(10.0)
-    assert fake.now == pytest.approx(514.5, abs=0.2)
+    assert fake.now == pytest.approx(516, abs=0.2)
     assert fake.warnings == [f'nobody subscribes to {IMAGE} after 10 s; playing']
