@@ -20,8 +20,8 @@ from functools import partial
 from spssn_ros.benchmarking.timing import Timing, time_calls
 from spssn_ros.errors import ConfigError, DeviceError
 from spssn_ros.inference import InferenceConfig, Segmenter
-from spssn_ros.inference.backend import plan
 from spssn_ros.inference.config import BackendName, Device, Size
+from spssn_ros.inference.plan import plan
 from spssn_ros.models import load_weights
 from spssn_ros.synthetic import StreetScene
 

@@ -27,9 +27,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from spssn_ros.benchmarking.timing import Timing, time_calls
 from spssn_ros.errors import ConfigError
-from spssn_ros.inference.backend import Plan, plan
 from spssn_ros.inference.config import Device, InferenceConfig, Size
 from spssn_ros.inference.fold_bn import fold_batch_norm
+from spssn_ros.inference.plan import Plan, plan
 from spssn_ros.models import MODEL_NAMES, count_parameters, create_model
 
 WARM_UP_ITERATIONS = 10

@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from spssn_ros.inference.backend import Segmentation, create_backend
+from spssn_ros.inference.backend import Segmentation
 from spssn_ros.inference.config import InferenceConfig, Size
 from spssn_ros.inference.fold_bn import fold_batch_norm
+from spssn_ros.inference.plan import create_backend
 from spssn_ros.inference.preprocess import FromUint8, check_frame
 from spssn_ros.labels import LabelSet
 from spssn_ros.models import WeightsInfo, load_weights

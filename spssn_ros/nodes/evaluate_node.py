@@ -29,11 +29,11 @@ from spssn_ros.evaluation.evaluate import EvaluationConfig
 from spssn_ros.evaluation.live import LiveEvaluation
 from spssn_ros.evaluation.report import print_scores, write_report
 from spssn_ros.evaluation.result import EvaluationResult, write_text
+from spssn_ros.evaluation.run import run_evaluation
 from spssn_ros.inference import Segmenter
 from spssn_ros.models import read_info
 from spssn_ros.nodes import qos
 from spssn_ros.nodes.process import run_node
-from spssn_ros.tools.evaluate import run_evaluation
 
 _PARAMETERS = {
     'mode': ('live', 'live: score topics; offline: score a bag and exit'),

@@ -17,14 +17,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
 from spssn_ros.errors import ConfigError
-from spssn_ros.evaluation.evaluate import EvaluationConfig, evaluate
-from spssn_ros.evaluation.report import Gallery, print_scores, write_report
-from spssn_ros.evaluation.result import EvaluationResult, write_text
-from spssn_ros.inference import Segmenter
-from spssn_ros.models import read_info
+from spssn_ros.evaluation.evaluate import EvaluationConfig
+from spssn_ros.evaluation.report import print_scores
+from spssn_ros.evaluation.result import write_text
+from spssn_ros.evaluation.run import run_evaluation
 from spssn_ros.tools.options import add_engine_options, segmenter_from
 
 
@@ -78,24 +75,3 @@ def run(args: argparse.Namespace) -> int:
         )
         return 1
     return 0
-
-
-def run_evaluation(
-    config: EvaluationConfig, segmenter: Segmenter | None, weights: str, report: Path | None
-) -> EvaluationResult:
-    """Evaluate with a progress bar and write the report, if a folder is given."""
-    label_set = read_info(weights).label_set
-    gallery = Gallery(label_set) if report else None
-    with tqdm(unit='frame', disable=None) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        result = evaluate(config, label_set, segmenter, gallery, progress)
-    result.weights = '' if segmenter is None else weights
-    if segmenter is None:
-        result.device = 'recorded'
-    if report and gallery is not None:
-        write_report(report, result, gallery)
-    return result

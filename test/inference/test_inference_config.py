@@ -17,8 +17,7 @@ import pytest
 import torch
 
 from spssn_ros.errors import ConfigError, DeviceError
-from spssn_ros.inference import backend
-from spssn_ros.inference.backend import Plan, plan
+from spssn_ros.inference import plan as plan_module
 from spssn_ros.inference.config import (
     BackendName,
     Device,
@@ -27,6 +26,7 @@ from spssn_ros.inference.config import (
     Precision,
     parse_size,
 )
+from spssn_ros.inference.plan import Plan, plan
 
 TRAINED = (480, 360)
 
@@ -117,9 +117,9 @@ class Machine:
     def has(self, cuda: bool, openvino: bool, bfloat16: bool = True) -> None:
         self._patch.setattr(torch.cuda, 'is_available', lambda: cuda)
         self._patch.setattr(
-            backend.importlib.util, 'find_spec', lambda name: object() if openvino else None
+            plan_module.importlib.util, 'find_spec', lambda name: object() if openvino else None
         )
-        self._patch.setattr(backend, '_cpu_has_bfloat16', lambda: bfloat16)
+        self._patch.setattr(plan_module, '_cpu_has_bfloat16', lambda: bfloat16)
 
 
 @pytest.fixture

@@ -1,0 +1,45 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""An offline evaluation from start to report, as the command and the node run it."""
+
+from pathlib import Path
+
+from tqdm import tqdm
+
+from spssn_ros.evaluation.evaluate import EvaluationConfig, evaluate
+from spssn_ros.evaluation.report import Gallery, write_report
+from spssn_ros.evaluation.result import EvaluationResult
+from spssn_ros.inference import Segmenter
+from spssn_ros.models import read_info
+
+
+def run_evaluation(
+    config: EvaluationConfig, segmenter: Segmenter | None, weights: str, report: Path | None
+) -> EvaluationResult:
+    """Evaluate with a progress bar and write the report, if a folder is given."""
+    label_set = read_info(weights).label_set
+    gallery = Gallery(label_set) if report else None
+    with tqdm(unit='frame', disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        result = evaluate(config, label_set, segmenter, gallery, progress)
+    result.weights = '' if segmenter is None else weights
+    if segmenter is None:
+        result.device = 'recorded'
+    if report and gallery is not None:
+        write_report(report, result, gallery)
+    return result

@@ -1,0 +1,104 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Which device, backend and precision serve a configuration on this machine."""
+
+import importlib.util
+from dataclasses import dataclass
+
+import torch
+
+from spssn_ros.errors import DeviceError
+from spssn_ros.inference.backend import Backend
+from spssn_ros.inference.config import BackendName, Device, InferenceConfig, Precision
+from spssn_ros.inference.preprocess import FromUint8
+from spssn_ros.inference.torch_backend import TorchBackend
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A configuration with every `auto` resolved on this machine.
+
+    Attributes:
+        device: CUDA or CPU.
+        backend: torch or OpenVINO.
+        precision: of the arithmetic.
+
+    """
+
+    device: Device
+    backend: BackendName
+    precision: Precision
+
+
+def plan(config: InferenceConfig) -> Plan:
+    """Resolve what is `auto`.
+
+    Raises:
+        DeviceError: CUDA or OpenVINO asked for but not there, or a combination that none has.
+
+    """
+    has_cuda = torch.cuda.is_available()
+    has_openvino = importlib.util.find_spec('openvino') is not None
+    device, backend, precision = config.device, config.backend, config.precision
+    if device is Device.CUDA and not has_cuda:
+        raise DeviceError(
+            "device is 'cuda' but torch sees no CUDA GPU (check nvidia-smi and that torch is a "
+            "CUDA build); give device 'cpu' or 'auto'"
+        )
+    if backend is BackendName.OPENVINO:
+        if not has_openvino:
+            raise DeviceError(
+                "backend is 'openvino' but it is not installed; pip install openvino"
+            )
+        if device is Device.CUDA:
+            raise DeviceError("backend 'openvino' runs on the CPU; give device 'cpu' or 'auto'")
+        device = Device.CPU
+    if device is Device.AUTO:
+        device = Device.CUDA if has_cuda else Device.CPU
+    if backend is BackendName.AUTO:
+        on_cpu = BackendName.OPENVINO if has_openvino else BackendName.TORCH
+        backend = on_cpu if device is Device.CPU else BackendName.TORCH
+    if precision is Precision.AUTO:
+        if device is Device.CUDA:
+            precision = Precision.FLOAT16
+        else:
+            precision = Precision.BFLOAT16 if _cpu_has_bfloat16() else Precision.FLOAT32
+    if device is Device.CPU and precision is Precision.FLOAT16:
+        raise DeviceError("precision 'float16' needs CUDA; on the CPU give bfloat16 or float32")
+    return Plan(device, backend, precision)
+
+
+def create_backend(network: FromUint8, config: InferenceConfig) -> tuple[Backend, Plan]:
+    """Return the backend that runs `network`, on the CPU so far, as configured.
+
+    Raises:
+        DeviceError: as `plan`.
+
+    """
+    resolved = plan(config)
+    if resolved.backend is BackendName.OPENVINO:
+        # OpenVINO need not be installed where PyTorch serves.
+        from spssn_ros.inference.openvino_backend import OpenVinoBackend
+
+        return OpenVinoBackend(network, resolved.precision, config.cpu_threads), resolved
+    return TorchBackend(network, resolved.device, resolved.precision, config.cpu_threads), resolved
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16 in hardware; elsewhere it is slower than float32."""
+    get_capabilities = getattr(torch.cpu, 'get_capabilities', None)
+    if get_capabilities is not None:
+        found = get_capabilities()
+        return bool(found.get('avx512_bf16') or found.get('amx_bf16') or found.get('bf16'))
+    return bool(torch.cpu._is_avx512_bf16_supported())
