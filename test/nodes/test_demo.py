@@ -1,0 +1,80 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The whole way: a bag is played, segmented and scored by nodes in processes of their own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed')
+from harness import environment, picture
+
+from spssn_ros.bags.labelled import LabelledFrame, write_labelled_bag
+from spssn_ros.tools.main import main
+
+
+@pytest.mark.parametrize('compressed', [False, True])
+def test_live_scores_equal_offline_scores(
+    tiny_weights: Path, tmp_path: Path, compressed: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    frames = []
+    for seed in range(12):
+        rgb = picture(seed)
+        truth = rng.integers(0, 11, rgb.shape[:2], dtype=np.uint8)
+        png = cv2.imencode('.png', rgb[..., ::-1])[1].tobytes()
+        frames.append(LabelledFrame(rgb, truth, png if compressed else None, 'png'))
+    bag, output = tmp_path / 'bag', tmp_path / 'demo'
+    write_labelled_bag(bag, frames, rate_hz=4.0)
+    command = ['demo', '--bag', str(bag), '--weights', str(tiny_weights), '--output', str(output)]
+    run = subprocess.run(
+        [sys.executable, '-m', 'spssn_ros.tools.main', *command],
+        env=environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    live = json.loads((output / 'scores.json').read_text())
+    assert live['frames'] + live['drops'] == 12
+    assert 'latency p50' in run.stdout
+    assert cv2.imread(str(output / 'overlay_1.png')).shape == (64, 96, 3)
+    offline = tmp_path / 'offline.json'
+    topic = '/camera/image_raw' + '/compressed' * compressed
+    options = ['--image-topic', topic, '--weights', str(tiny_weights), '--json', str(offline)]
+    assert main(['evaluate', str(bag), *options]) == 0
+    if live['frames'] == 12:
+        assert live['confusion'] == json.loads(offline.read_text())['confusion']
+    else:
+        # A starved machine may drop a frame; what was answered is scored all the same.
+        assert np.sum(live['confusion']) == live['frames'] * 64 * 96
+
+
+def test_a_missing_bag_is_one_line(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, '-m', 'spssn_ros.tools.main', 'demo', '--bag', 'nobag'],
+        env=environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.returncode == 2
+    assert run.stderr == 'spssn: bag nobag does not exist; check the path\n'
