@@ -26,8 +26,10 @@ from rich.console import Console
 from rich.table import Table
 
 from spssn_ros.evaluation.result import EvaluationResult, write_text
+from spssn_ros.files import write_whole
 from spssn_ros.imaging import Painter
 from spssn_ros.labels import UNKNOWN, LabelSet
+from spssn_ros.runtime import EvenSample
 
 Picture = NDArray[np.uint8]
 
@@ -60,11 +62,9 @@ class Gallery:
 
     def __init__(self, label_set: LabelSet, worst: int = 4, sampled: int = 4) -> None:
         self._painter = Painter(label_set)
-        self._worst_size, self._sample_size = worst, sampled
+        self._worst_size = worst
         self._worst: list[Shown] = []
-        self._samples: list[Shown] = []
-        self._stride = 1
-        self._seen = 0
+        self._samples: EvenSample[Shown] = EvenSample(sampled)
 
     @property
     def worst(self) -> list[Shown]:
@@ -74,9 +74,7 @@ class Gallery:
     @property
     def samples(self) -> list[Shown]:
         """Frames spread over the run, in order."""
-        count = len(self._samples)
-        shown = min(count, self._sample_size)
-        return [self._samples[i * count // shown] for i in range(shown)]
+        return self._samples.items()
 
     def offer(
         self,
@@ -89,8 +87,7 @@ class Gallery:
         scored = truth != UNKNOWN
         wrong = scored & (truth != prediction)
         badness = float(wrong.sum() / max(1, scored.sum()))
-        is_sample = self._seen % self._stride == 0
-        self._seen += 1
+        is_sample = self._samples.wants_next()
         is_worst = len(self._worst) < self._worst_size or badness > self._worst[0].badness
         if not (is_sample or is_worst):
             return
@@ -99,11 +96,7 @@ class Gallery:
             keep = heapq.heappush if len(self._worst) < self._worst_size else heapq.heappushpop
             keep(self._worst, shown)
         if is_sample:
-            self._samples.append(shown)
-            if len(self._samples) == 2 * self._sample_size:
-                # Keep every second one: the sample stays even without knowing the run's length.
-                self._samples = self._samples[::2]
-                self._stride *= 2
+            self._samples.add(shown)
 
     def _strip(
         self,
@@ -186,12 +179,7 @@ def write_png(path: Path, rgb: Picture) -> None:
     """
     picture = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR) if rgb.ndim == 3 else rgb
     encoded = cv2.imencode('.png', picture)[1]
-    temporary = path.with_name(f'.{path.name}.tmp')
-    try:
-        temporary.write_bytes(encoded.tobytes())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, encoded.tobytes())
 
 
 def _csv(result: EvaluationResult) -> str:

@@ -15,12 +15,12 @@
 
 import json
 import math
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from spssn_ros.evaluation.confusion import ConfusionMatrix
+from spssn_ros.files import write_whole
 from spssn_ros.labels import LabelSet
 
 
@@ -87,12 +87,7 @@ def write_text(path: Path, text: str) -> None:
 
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        temporary.write_text(text, encoding='utf-8')
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, text.encode())
 
 
 def _number(value: float) -> float | None:

@@ -30,6 +30,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from spssn_ros.errors import ConfigError, WeightsError
+from spssn_ros.files import write_whole
 from spssn_ros.labels import LabelSet
 from spssn_ros.models.registry import create_model
 
@@ -186,15 +187,9 @@ def save_weights(path: str | os.PathLike[str], model: nn.Module, info: WeightsIn
         OSError: the folder is missing or not writable, or the disk is full.
 
     """
-    path = Path(path)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    try:
-        # Not save_file, whose files nobody but their owner may read.
-        temporary.write_bytes(save(tensors, info.to_metadata()))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # Not save_file, whose files nobody but their owner may read.
+    write_whole(Path(path), save(tensors, info.to_metadata()))
 
 
 def _read(path: Path, with_tensors: bool) -> tuple[WeightsInfo, dict[str, Tensor]]:

@@ -27,6 +27,7 @@ from std_msgs.msg import String
 
 from spssn_ros.imaging import to_rgb
 from spssn_ros.nodes import qos
+from spssn_ros.runtime import EvenSample
 
 
 class OverlayListener:
@@ -34,7 +35,7 @@ class OverlayListener:
 
     Args:
         node_name: whose outputs.
-        keep: about how many overlays to keep, evenly spread.
+        keep: how many overlays to show, evenly spread.
 
     """
 
@@ -44,9 +45,7 @@ class OverlayListener:
         self._node = rclpy.create_node('demo_listener', context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
-        self._keep = keep
-        self._stride = 1
-        self._messages: list[Image] = []
+        self._messages: EvenSample[Image] = EvenSample(keep)
         self._announced = False
         self.received = 0
         self._node.create_subscription(
@@ -87,16 +86,12 @@ class OverlayListener:
 
     def overlays(self) -> list[NDArray[np.uint8]]:
         """Return the kept overlays, (H, W, 3) uint8 RGB each."""
-        return [to_rgb(message) for message in self._messages[: self._keep]]
+        return [to_rgb(message) for message in self._messages.items()]
 
     def _on_announced(self, message: String) -> None:
         self._announced = True
 
     def _on_overlay(self, message: Image) -> None:
-        if self.received % self._stride == 0:
-            self._messages.append(message)
-            if len(self._messages) == 2 * self._keep:
-                # Keep every second one: the sample stays even without knowing the run's length.
-                self._messages = self._messages[::2]
-                self._stride *= 2
         self.received += 1
+        if self._messages.wants_next():
+            self._messages.add(message)

@@ -18,16 +18,16 @@ are metadata.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from spssn_ros.errors import WeightsError
+from spssn_ros.files import write_whole
 from spssn_ros.training.schedule import WeightAverage
 
 
@@ -50,13 +50,8 @@ def save_state(
             for key, value in values.items()
             if value is not None
         }
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    try:
-        save_file(tensors, temporary, {'counters': json.dumps(counters)})
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, save(tensors, {'counters': json.dumps(counters)}))
 
 
 def load_state(

@@ -187,16 +187,23 @@ def kill_in_second_epoch(broken: Trainer, patch: pytest.MonkeyPatch, moment: str
 
         patch.setattr(broken.optimizer, 'step', steps)
         return
-    save, count = state_module.save_file, iter(range(100))
+    write, count = state_module.write_whole, iter(range(100))
 
-    def saves(tensors: Any, path: Path, metadata: Any) -> None:
+    def writes_half(path: Path, data: bytes) -> None:
+        with path.open('wb') as file:
+            file.write(b'half')
+        raise Killed
+
+    def writes(path: Path, data: bytes) -> None:
         if next(count) == 1:
             if moment == 'in the state':
-                Path(path).write_bytes(b'half')
+                with patch.context() as inner:
+                    inner.setattr(Path, 'write_bytes', writes_half)
+                    write(path, data)
             raise Killed
-        save(tensors, path, metadata)
+        write(path, data)
 
-    patch.setattr(state_module, 'save_file', saves)
+    patch.setattr(state_module, 'write_whole', writes)
 
 
 def test_a_finished_run_has_nothing_to_resume(unbroken: Path, tmp_path: Path) -> None:
