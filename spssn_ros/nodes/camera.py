@@ -29,6 +29,7 @@ from spssn_ros.imaging import Painter, class_mask
 from spssn_ros.inference.config import Size
 from spssn_ros.models import WeightsInfo
 from spssn_ros.nodes import qos
+from spssn_ros.nodes.demand import Demand, SubscriptionEventCallbacks
 from spssn_ros.nodes.messages import (
     LABEL_INFO_TYPE,
     image_message,
@@ -50,20 +51,24 @@ class CameraStatistics:
         rate_in: frames received.
         rate_out: frames answered.
         stages: durations in milliseconds by stage.
+        rate_rejected: frames that could not be used.
         answered: frames answered.
         rejected: frames that could not be used.
         last_error: text of the latest rejection.
-        frame_age_ms: from the header's stamp to publication, of the latest frame.
+        frame_age_ms: from the header's stamp to publication, of the latest frame; NaN unstamped.
+        unstamped: whether the latest frame had a stamp of zero.
 
     """
 
     rate_in: Rate = field(default_factory=Rate)
     rate_out: Rate = field(default_factory=Rate)
+    rate_rejected: Rate = field(default_factory=Rate)
     stages: Durations = field(default_factory=Durations)
     answered: int = 0
     rejected: int = 0
     last_error: str = ''
     frame_age_ms: float = float('nan')
+    unstamped: bool = False
 
 
 class Camera:
@@ -74,6 +79,7 @@ class Camera:
         name: '' for the single nameless camera, else the prefix of its topics.
         transport: raw or compressed images.
         on_image: called with (camera, message) for every frame.
+        on_mismatch: called with a topic on which the QoS of somebody does not match.
 
     """
 
@@ -83,6 +89,7 @@ class Camera:
         name: str,
         transport: Transport,
         on_image: Callable[['Camera', Any], None],
+        on_mismatch: Callable[[str], None],
     ) -> None:
         self.name = name
         self.statistics = CameraStatistics()
@@ -97,10 +104,14 @@ class Camera:
             lambda message: on_image(self, message),
             qos.INPUT,
             qos_overriding_options=qos.overridable(),
+            event_callbacks=SubscriptionEventCallbacks(
+                incompatible_qos=lambda event: on_mismatch(self.topic)
+            ),
         )
         self._info_subscription = node.create_subscription(
             CameraInfo, f'{self._prefix}camera_info', self._on_info, qos.INPUT
         )
+        self._demand = Demand(on_mismatch)
         self._images = {output: self._publisher(Image, output) for output in IMAGE_OUTPUTS}
         self._masks: dict[str, Publisher] = {}
         self._info_out = self._publisher(CameraInfo, 'camera_info')
@@ -130,16 +141,17 @@ class Camera:
         """Have one mask topic for each of the classes named."""
         names = list(names)
         for name in [name for name in self._masks if name not in names]:
-            self._node.destroy_publisher(self._masks.pop(name))
+            del self._masks[name]
+            self._node.destroy_publisher(self._demand.forget(f'mask/{name}'))
         for name in names:
             if name not in self._masks:
-                self._masks[name] = self._publisher(Image, f'mask/{mask_topic(name)}')
+                self._masks[name] = self._publisher(
+                    Image, f'mask/{name}', f'mask/{mask_topic(name)}'
+                )
 
     def wanted(self) -> frozenset[str]:
         """Return the outputs somebody subscribes to: label, ..., camera_info, mask/<class>."""
-        publishers = self._images | {f'mask/{n}': p for n, p in list(self._masks.items())}
-        publishers['camera_info'] = self._info_out
-        return frozenset(n for n, p in publishers.items() if p.get_subscription_count() > 0)
+        return self._demand.wanted()
 
     def publish(
         self,
@@ -195,13 +207,17 @@ class Camera:
     def _on_info(self, message: CameraInfo) -> None:
         self.info = message
 
-    def _publisher(self, kind: type, topic: str) -> Publisher:
-        return self._node.create_publisher(
-            kind,
-            f'~/{self._prefix}{topic}',
-            qos.OUTPUT,
-            qos_overriding_options=qos.overridable(),
-        )
+    def _publisher(self, kind: type, output: str, topic: str = '') -> Publisher:
+        def create(events: Any) -> Publisher:
+            return self._node.create_publisher(
+                kind,
+                f'~/{self._prefix}{topic or output}',
+                qos.OUTPUT,
+                qos_overriding_options=qos.overridable(),
+                event_callbacks=events,
+            )
+
+        return self._demand.create(output, create)
 
 
 def mask_topic(class_name: str) -> str:

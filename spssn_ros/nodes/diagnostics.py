@@ -19,29 +19,35 @@ from collections.abc import Iterable
 import torch
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
+from spssn_ros.inference import Segmenter
 from spssn_ros.nodes.camera import Camera
 from spssn_ros.runtime import SlotCounts
 
 
 def diagnostic_array(
-    node_name: str, stamp: object, engine: str, cameras: Iterable[tuple[Camera, SlotCounts]]
+    node_name: str,
+    stamp: object,
+    segmenter: Segmenter | None,
+    cameras: Iterable[tuple[Camera, SlotCounts]],
 ) -> DiagnosticArray:
     """Return one status a camera.
 
     Args:
         node_name: fully qualified.
         stamp: builtin_interfaces/Time of now.
-        engine: backend, precision and device in words; '' while there is no network.
+        segmenter: the network at work; None while the node is inactive.
         cameras: with the mailbox's counts.
 
     """
     array = DiagnosticArray()
     array.header.stamp = stamp
-    array.status = [_status(node_name, engine, camera, counts) for camera, counts in cameras]
+    array.status = [_status(node_name, segmenter, camera, counts) for camera, counts in cameras]
     return array
 
 
-def _status(node_name: str, engine: str, camera: Camera, counts: SlotCounts) -> DiagnosticStatus:
+def _status(
+    node_name: str, segmenter: Segmenter | None, camera: Camera, counts: SlotCounts
+) -> DiagnosticStatus:
     statistics = camera.statistics
     fps_in, fps_out = statistics.rate_in.per_second(), statistics.rate_out.per_second()
     values: dict[str, object] = {
@@ -53,7 +59,7 @@ def _status(node_name: str, engine: str, camera: Camera, counts: SlotCounts) -> 
         'rejected': statistics.rejected,
         'last_error': statistics.last_error,
         'frame_age_ms': _number(statistics.frame_age_ms),
-        'engine': engine,
+        **_engine(segmenter),
     }
     for stage, times in statistics.stages.percentiles().items():
         values[f'{stage}_ms_p50'] = _number(times.p50)
@@ -63,17 +69,29 @@ def _status(node_name: str, engine: str, camera: Camera, counts: SlotCounts) -> 
     status = DiagnosticStatus()
     status.name = f'{node_name}: {camera.name or "camera"}'
     status.hardware_id = camera.topic
-    status.level, status.message = _judge(engine, camera, fps_in, fps_out)
+    status.level, status.message = _judge(segmenter is not None, camera, fps_in, fps_out)
     status.values = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
     return status
 
 
-def _judge(engine: str, camera: Camera, fps_in: float, fps_out: float) -> tuple[bytes, str]:
-    if not engine:
+def _engine(segmenter: Segmenter | None) -> dict[str, str]:
+    if segmenter is None:
+        return {'engine': '', 'device': '', 'backend': '', 'precision': ''}
+    plan = segmenter.plan
+    return {
+        'engine': segmenter.description,
+        'device': plan.device.value,
+        'backend': plan.backend.value,
+        'precision': plan.precision.value,
+    }
+
+
+def _judge(active: bool, camera: Camera, fps_in: float, fps_out: float) -> tuple[bytes, str]:
+    if not active:
         return DiagnosticStatus.WARN, 'inactive'
     if fps_in == 0:
         return DiagnosticStatus.WARN, f'no images on {camera.topic}'
-    if camera.statistics.last_error and fps_out == 0:
+    if camera.statistics.rate_rejected.per_second() > 0 and fps_out == 0:
         return DiagnosticStatus.ERROR, camera.statistics.last_error
     if not camera.wanted():
         return DiagnosticStatus.OK, 'idle: nobody subscribes'

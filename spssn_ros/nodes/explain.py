@@ -15,14 +15,30 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
 
 from spssn_ros.nodes.camera import Camera
+from spssn_ros.nodes.parameters import Transport
 from spssn_ros.runtime import SlotCounts
 
 GRACE_S = 2.0
 """Discovery takes a moment; what ends within it is nothing to report."""
+
+SILENT_S = 5.0
+"""A camera that has sent nothing for so long is told of."""
+
+_LOOKS = 10
+"""How often to look for whose QoS does not match before giving up."""
+
+_UNKNOWN_NODE = '_NODE_NAME_UNKNOWN_'
+
+_IMAGE_TYPES = {
+    Transport.RAW: 'sensor_msgs/msg/Image',
+    Transport.COMPRESSED: 'sensor_msgs/msg/CompressedImage',
+}
 
 
 class Explainer:
@@ -30,37 +46,129 @@ class Explainer:
 
     Args:
         node: whose log and graph are used.
+        transport: of the camera images.
         counts: the mailbox's counts of a camera.
 
     """
 
-    def __init__(self, node: LifecycleNode, counts: Callable[[Camera], SlotCounts]) -> None:
+    def __init__(
+        self,
+        node: LifecycleNode,
+        transport: Transport,
+        counts: Callable[[Camera], SlotCounts],
+    ) -> None:
         self._node = node
+        self._type = _IMAGE_TYPES[transport]
         self._counts = counts
         self._log = node.get_logger()
         self._since: dict[tuple[str, str], float] = {}
         self._told: set[tuple[str, str]] = set()
         self._before: dict[str, SlotCounts] = {}
+        self._mismatched: dict[str, int] = {}
 
     def look(self, camera: Camera) -> None:
         """Tell what has begun since the last look."""
-        no_publisher = self._node.count_publishers(camera.topic) == 0
+        topic = camera.topic
+        no_frames = camera.statistics.rate_in.per_second() == 0
+        published = not no_frames or self._look_at_publishers(camera)
         self._cause(
             camera,
-            'publisher',
-            no_publisher,
-            f'waiting for images: nobody publishes {camera.topic}; start the camera, or remap '
-            f'(--ros-args -r image:=/your/topic)',
+            'silent',
+            published and no_frames,
+            f'{topic} is published, but no image has come for {SILENT_S:.0f} s: is the camera '
+            "running? Fast DDS's default settings lose images above about 1 MB; give both sides a "
+            'profile for large images, as the launch files do (FASTDDS_DEFAULT_PROFILES_FILE, '
+            'config/fastdds_large_images.xml)',
+            grace_s=SILENT_S,
         )
-        idle = not no_publisher and not camera.wanted()
         self._cause(
             camera,
             'subscriber',
-            idle,
-            f'idle: {camera.topic} is published, but nobody subscribes to an output, so nothing '
+            published and not camera.wanted(),
+            f'idle: {topic} is published, but nobody subscribes to an output, so nothing '
             'is computed; subscribe to one, such as ~/label or ~/overlay',
         )
+        self._cause(
+            camera,
+            'stamp',
+            camera.statistics.unstamped,
+            f'{topic}: the images have no stamp (header.stamp is zero), and so have the outputs: '
+            'nothing can be matched with them by time, and their age is unknown; have the camera '
+            'driver stamp its images',
+            grace_s=0.0,
+        )
         self._look_at_drops(camera)
+
+    def note_mismatch(self, topic: str) -> None:
+        """Have `look_at_qos` look at a topic: somebody's QoS on it does not match this node's."""
+        self._mismatched[topic] = _LOOKS
+
+    def look_at_qos(self) -> None:
+        """Tell who does not match, and what is offered and requested."""
+        for topic, looks in list(self._mismatched.items()):
+            # The middleware tells of a mismatch before the graph knows whose it is.
+            if self._tell_mismatch(topic) or looks == 1:
+                del self._mismatched[topic]
+            else:
+                self._mismatched[topic] = looks - 1
+
+    def _tell_mismatch(self, topic: str) -> bool:
+        me = self._node.get_fully_qualified_name()
+        found = False
+        for publisher in self._node.get_publishers_info_by_topic(topic):
+            for subscription in self._node.get_subscriptions_info_by_topic(topic):
+                names = (_full_name(publisher), _full_name(subscription))
+                offered, requested = publisher.qos_profile, subscription.qos_profile
+                known = not any(name.endswith(_UNKNOWN_NODE) for name in names)
+                if me not in names or not known or _compatible(offered, requested):
+                    continue
+                found = True
+                key = (topic, ' '.join(names))
+                if key not in self._told:
+                    self._told.add(key)
+                    self._log.warning(
+                        f'incompatible QoS on {topic}: {names[0]} offers {_describe(offered)}, '
+                        f'but {names[1]} requests {_describe(requested)}, so that no message '
+                        'passes; request no more than is offered (parameters '
+                        'qos_overrides.<topic>...)'
+                    )
+        return found
+
+    def _look_at_publishers(self, camera: Camera) -> bool:
+        """Tell why no image can come; return whether one could."""
+        topic = camera.topic
+        types = {info.topic_type for info in self._node.get_publishers_info_by_topic(topic)}
+        self._cause(
+            camera,
+            'publisher',
+            not types,
+            f'waiting for images: nobody publishes {topic}{self._elsewhere(topic)}; start the '
+            'camera, or remap (--ros-args -r image:=/your/topic)',
+        )
+        found = ', '.join(sorted(types))
+        self._cause(
+            camera,
+            'type',
+            bool(types) and self._type not in types,
+            f'{topic} is published as {found}, but the node reads {self._type}; remap to another '
+            "topic, or set transport: 'raw' reads Image, 'compressed' CompressedImage",
+        )
+        return self._type in types
+
+    def _elsewhere(self, topic: str) -> str:
+        """Say where images are published, as far as a sentence bears it."""
+        mine = self._node.get_fully_qualified_name() + '/'
+        others = [
+            f'{name} ({kinds[0].rpartition("/")[2]})'
+            for name, kinds in self._node.get_topic_names_and_types()
+            if kinds[0] in _IMAGE_TYPES.values()
+            and name != topic
+            and not name.startswith(mine)
+            and self._node.count_publishers(name)
+        ]
+        if not others:
+            return ''
+        return f' (images are on {", ".join(others[:5])}{", ..." if len(others) > 5 else ""})'
 
     def _look_at_drops(self, camera: Camera) -> None:
         counts = self._counts(camera)
@@ -95,3 +203,17 @@ class Explainer:
         if key not in self._told and time.monotonic() - since >= grace_s:
             self._told.add(key)
             self._log.warning(text)
+
+
+def _compatible(offered: QoSProfile, requested: QoSProfile) -> bool:
+    return bool(qos_check_compatible(offered, requested)[0] != QoSCompatibility.ERROR)
+
+
+def _describe(profile: QoSProfile) -> str:
+    words = f'{profile.reliability.name}, {profile.durability.name}'
+    return words.lower().replace('_', ' ')
+
+
+def _full_name(endpoint: Any) -> str:
+    namespace, name = endpoint.node_namespace, endpoint.node_name
+    return f'{namespace.rstrip("/")}/{name}'

@@ -22,6 +22,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -63,11 +64,12 @@ class SegmentNode(LifecycleNode):
         self._active = False
         self._errors_logged_at: dict[str, float] = {}
         self._worker: Worker[Frame] = Worker(self._handle, self._reject)
+        transport = self._settings.transport
+        self._explainer = Explainer(self, transport, lambda c: self._worker.mailbox.counts(c.name))
         self._cameras = {
-            name: Camera(self, name, self._settings.transport, self._on_image)
+            name: Camera(self, name, transport, self._on_image, self._explainer.note_mismatch)
             for name in self._settings.cameras
         }
-        self._explainer = Explainer(self, lambda c: self._worker.mailbox.counts(c.name))
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 1)
         self._diagnostics_timer = self.create_timer(
             self._settings.diagnostics_period, self._publish_diagnostics
@@ -97,7 +99,7 @@ class SegmentNode(LifecycleNode):
             return TransitionCallbackReturn.FAILURE
         if self._pipeline is None:
             return TransitionCallbackReturn.FAILURE
-        self._show(self._pipeline)
+        self._wait(partial(self._show, self._pipeline))
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -139,6 +141,8 @@ class SegmentNode(LifecycleNode):
 
     def _on_image(self, camera: Camera, message: Any) -> None:
         camera.statistics.rate_in.tick()
+        stamp = message.header.stamp
+        camera.statistics.unstamped = not (stamp.sec or stamp.nanosec)
         pipeline = self._pipeline
         if not self._active or pipeline is None or not camera.wanted():
             return
@@ -154,14 +158,20 @@ class SegmentNode(LifecycleNode):
             statistics = camera.statistics
             statistics.answered += 1
             statistics.rate_out.tick()
-            stamp = Time.from_msg(frame.message.header.stamp, self.get_clock().clock_type)
-            statistics.frame_age_ms = (self.get_clock().now() - stamp).nanoseconds / 1e6
+            statistics.frame_age_ms = self._age_ms(frame.message.header.stamp)
+
+    def _age_ms(self, stamp: Any) -> float:
+        if not (stamp.sec or stamp.nanosec):
+            return float('nan')
+        now = self.get_clock().now()
+        return (now - Time.from_msg(stamp, now.clock_type)).nanoseconds / 1e6
 
     def _reject(self, slot: Hashable, frame: Frame, error: Exception) -> None:
         if not self.context.ok():
             return
         camera = self._cameras[str(slot)]
         camera.statistics.rejected += 1
+        camera.statistics.rate_rejected.tick()
         camera.statistics.last_error = str(error)
         kind = f'{slot} {type(error).__name__}'
         if time.monotonic() < self._errors_logged_at.get(kind, float('-inf')) + 5.0:
@@ -196,7 +206,10 @@ class SegmentNode(LifecycleNode):
         )
 
     def _show(self, pipeline: Pipeline) -> None:
-        """Bring topics and log in line with a new pipeline."""
+        """Bring topics and log in line with a new pipeline.
+
+        Runs on the inference thread, so that no mask topic goes while a frame is published.
+        """
         settings, segmenter = pipeline.settings, pipeline.segmenter
         for camera in self._cameras.values():
             camera.set_masks(pipeline.mask_names())
@@ -239,7 +252,7 @@ class SegmentNode(LifecycleNode):
         self._values, self._settings = values, settings
         if pipeline is not None and changed:
             self._pipeline = pipeline
-            self._show(pipeline)
+            self._wait(partial(self._show, pipeline))
         if 'diagnostics_period' in changed:
             self._diagnostics_timer.timer_period_ns = int(settings.diagnostics_period * 1e9)
             self._diagnostics_timer.reset()
@@ -249,17 +262,18 @@ class SegmentNode(LifecycleNode):
 
     def _publish_diagnostics(self) -> None:
         pipeline = self._pipeline
-        engine = pipeline.segmenter.description if self._active and pipeline else ''
+        segmenter = pipeline.segmenter if self._active and pipeline else None
         self._diagnostics.publish(
             diagnostic_array(
                 self.get_fully_qualified_name(),
                 self.get_clock().now().to_msg(),
-                engine,
+                segmenter,
                 [(c, self._worker.mailbox.counts(c.name)) for c in self._cameras.values()],
             )
         )
 
     def _explain(self) -> None:
+        self._explainer.look_at_qos()
         if self._active:
             for camera in self._cameras.values():
                 self._explainer.look(camera)

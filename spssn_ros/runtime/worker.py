@@ -15,6 +15,7 @@
 
 import queue
 import threading
+import traceback
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
@@ -84,9 +85,12 @@ class Worker(Generic[T]):
             slot, item = taken
             try:
                 self._handle(slot, item)
-            # Whatever a frame causes must end with that frame.
+            # Whatever a frame causes must end with that frame, the report of it included.
             except Exception as error:
-                self._on_error(slot, item, error)
+                try:
+                    self._on_error(slot, item, error)
+                except Exception:
+                    traceback.print_exc()
         while not self._tasks.empty():
             self._tasks.get()[0].cancel()
 

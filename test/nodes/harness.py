@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
 from numpy.typing import NDArray
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
@@ -145,6 +146,17 @@ class Peer:
             message.header.stamp.nanosec += 1
             publisher.publish(message)
             self.spin_until(condition, period_s)
+
+
+def ros_args(weights: Path, *more: str) -> list[str]:
+    """Return the command line that gives these weights and further parameters."""
+    parameters = [f'weights:={weights}', *more]
+    return ['--ros-args', *(word for p in parameters for word in ('-p', p))]
+
+
+def values(array: DiagnosticArray, camera: int = 0) -> dict[str, str]:
+    """Return a camera's diagnostics by key."""
+    return {pair.key: pair.value for pair in array.status[camera].values}
 
 
 def picture(seed: int = 0, width: int = 96, height: int = 64) -> NDArray[np.uint8]:

@@ -24,7 +24,7 @@ import pytest
 
 rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
-from harness import camera_image, picture  # noqa: E402
+from harness import camera_image, picture, ros_args, values  # noqa: E402
 from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa: E402
 from rcl_interfaces.srv import SetParameters  # noqa: E402
@@ -34,15 +34,6 @@ from std_msgs.msg import String  # noqa: E402
 from spssn_ros.imaging import Painter, to_labels, to_rgb  # noqa: E402
 from spssn_ros.inference import Segmenter  # noqa: E402
 from spssn_ros.labels import CAMVID, UNKNOWN  # noqa: E402
-
-
-def ros_args(weights: Path, *more: str) -> list[str]:
-    parameters = [f'weights:={weights}', *more]
-    return ['--ros-args', *(word for p in parameters for word in ('-p', p))]
-
-
-def values(array: DiagnosticArray, camera: int = 0) -> dict[str, str]:
-    return {pair.key: pair.value for pair in array.status[camera].values}
 
 
 def set_parameter(peer: Any, name: str, value: object) -> Any:
