@@ -206,6 +206,10 @@ def test_live_parameters_and_refusals(peer: Any, run_node: Any, tiny_weights: Pa
     assert set_parameter(peer, 'output_size', '48x32').successful
     peer.send_until(publisher, message, lambda: labels[-1].width == 48)
     assert (labels[-1].height, labels[-1].step) == (32, 48)
+    assert set_parameter(peer, 'output_size', 'network').successful
+    assert set_parameter(peer, 'input_size', '72x40').successful
+    peer.send_until(publisher, message, lambda: (labels[-1].width, labels[-1].height) == (72, 40))
+    assert set_parameter(peer, 'input_size', 'auto').successful
     assert set_parameter(peer, 'output_size', 'input').successful
     assert set_parameter(peer, 'confidence_threshold', 1.0).successful
     peer.send_until(
@@ -213,6 +217,34 @@ def test_live_parameters_and_refusals(peer: Any, run_node: Any, tiny_weights: Pa
         message,
         lambda: labels[-1].width == 96 and UNKNOWN in to_labels(labels[-1]),
     )
+    assert set_parameter(peer, 'confidence_threshold', 0.0).successful
+
+    assert set_parameter(peer, 'mask_classes', ['sky']).successful
+    topics = dict(peer.node.get_topic_names_and_types())
+    assert peer.spin_until(
+        lambda: '/segment_node/mask/road' not in dict(peer.node.get_topic_names_and_types())
+    ), topics
+    masks = peer.listen('/segment_node/mask/sky')
+    peer.send_until(publisher, message, lambda: masks)
+
+    overlays = peer.listen('/segment_node/overlay')
+    assert set_parameter(peer, 'overlay_alpha', 1.0).successful
+    assert set_parameter(peer, 'overlay_classes', ['sky', 'road']).successful
+    peer.send_until(publisher, message, lambda: overlays)
+    expected = Segmenter.from_weights(tiny_weights)(picture()).labels
+    painter = Painter(CAMVID, ('sky', 'road'), 1.0)
+    np.testing.assert_array_equal(to_rgb(overlays[-1]), painter.overlay(picture(), expected))
+
+    diagnostics = peer.listen('/diagnostics', DiagnosticArray)
+    assert set_parameter(peer, 'diagnostics_period', 0.1).successful
+    assert peer.spin_until(lambda: len(diagnostics) >= 5, 5.0)
+    assert set_parameter(peer, 'max_rate', 2.0).successful
+    labels.clear()
+    for _ in range(30):
+        publisher.publish(message)
+        peer.spin(0.1)
+    # Three seconds at two a second, and one more for the frame at the start.
+    assert 1 <= len(labels) <= 8
 
 
 def test_a_swap_of_weights_keeps_the_subscription(
@@ -243,6 +275,67 @@ def test_two_cameras_share_the_node(peer: Any, run_node: Any, tiny_weights: Path
         np.testing.assert_array_equal(to_labels(labels[0]), expected)
 
 
+def test_a_flooding_camera_starves_nobody_and_is_counted_apart(
+    peer: Any, run_node: Any, tiny_weights: Path
+) -> None:
+    names = ['flood', 'left', 'rear', 'right']
+    run_node('segment_node', *ros_args(tiny_weights, f'cameras:=[{", ".join(names)}]'))
+    diagnostics = peer.listen('/diagnostics', DiagnosticArray)
+    labels = {name: peer.listen(f'/segment_node/{name}/label') for name in names}
+    publishers = {name: peer.publisher(f'{name}/image') for name in names}
+    messages = {
+        name: camera_image(picture(seed), frame_id=name) for seed, name in enumerate(names)
+    }
+    for name in names:
+        peer.send_until(publishers[name], messages[name], lambda n=name: labels[n])
+        labels[name].clear()
+    quiet = names[1:]
+    for _ in range(20):
+        for name in quiet:
+            messages[name].header.stamp.nanosec += 1
+            publishers[name].publish(messages[name])
+        for _ in range(25):
+            messages['flood'].header.stamp.nanosec += 1
+            publishers['flood'].publish(messages['flood'])
+            peer.spin(0.008)
+    assert peer.spin_until(lambda: all(len(labels[name]) == 20 for name in quiet), 10.0), {
+        name: len(labels[name]) for name in names
+    }
+    assert 20 < len(labels['flood']) <= 500
+    for seed, name in enumerate(names):
+        expected = Segmenter.from_weights(tiny_weights)(picture(seed)).labels
+        np.testing.assert_array_equal(to_labels(labels[name][-1]), expected)
+        assert {label.header.frame_id for label in labels[name]} == {name}
+
+    def settled() -> bool:
+        facts = [values(diagnostics[-1], camera) for camera in range(4)]
+        return all(
+            int(f['received']) == int(f['answered']) + int(f['dropped']) for f in facts
+        ) and all(int(facts[i]['answered']) > 20 for i in range(4))
+
+    assert peer.spin_until(settled)
+    assert [status.name for status in diagnostics[-1].status] == [
+        f'/segment_node: {name}' for name in names
+    ]
+    assert [status.hardware_id for status in diagnostics[-1].status] == [
+        f'/{name}/image' for name in names
+    ]
+    facts = values(diagnostics[-1], 1)
+    assert facts['dropped'] == '0'
+    assert (facts['device'], facts['backend']) == ('cpu', 'openvino')
+    assert facts['precision'] in ('bfloat16', 'float32')
+
+
+def test_outputs_take_qos_overrides(peer: Any, run_node: Any, tiny_weights: Path) -> None:
+    override = 'qos_overrides./segment_node/label.publisher.durability:=transient_local'
+    run_node('segment_node', *ros_args(tiny_weights, override))
+    labels = peer.listen('/segment_node/label')
+    peer.send_until(peer.publisher('image'), camera_image(picture()), lambda: labels)
+    late = peer.listen('/segment_node/label', latched=True)
+    late.clear()
+    assert peer.spin_until(lambda: late), 'the last label was not kept for a late subscriber'
+
+
 def test_compressed_transport(peer: Any, run_node: Any, tiny_weights: Path) -> None:
     run_node('segment_node', *ros_args(tiny_weights, 'transport:=compressed'))
     labels = peer.listen('/segment_node/label')
@@ -262,6 +355,24 @@ def test_signals_end_it_with_status_0(
     labels = peer.listen('/segment_node/label')
     peer.send_until(peer.publisher('image'), camera_image(picture()), lambda: labels)
     assert node.stop(number) == 0
+    assert 'Traceback' not in node.output
+
+
+def test_a_signal_ends_it_in_the_middle_of_a_frame(
+    peer: Any, run_node: Any, tiny_weights: Path
+) -> None:
+    # At this size a frame takes about a second, so that the signal comes in the middle of one.
+    node = run_node(
+        'segment_node', *ros_args(tiny_weights, 'input_size:=4096x2048', 'backend:=torch')
+    )
+    labels = peer.listen('/segment_node/label')
+    publisher = peer.publisher('image')
+    message = camera_image(picture())
+    peer.send_until(publisher, message, lambda: labels, 0.05)
+    for _ in range(5):
+        publisher.publish(message)
+        peer.spin(0.05)
+    assert node.stop(signal.SIGINT) == 0
     assert 'Traceback' not in node.output
 
 
