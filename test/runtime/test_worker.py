@@ -13,8 +13,9 @@
 # limitations under the License.
 """One thread runs tasks and frames, survives their exceptions, and leaves nobody waiting."""
 
+import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
@@ -118,6 +119,25 @@ def test_a_frame_s_exception_is_handed_on_and_the_thread_goes_on(
     recorder.wait()
     assert recorder.errors == [('a', bad, bad)]
     assert recorder.frames[-1] == ('b', 'good')
+
+
+def test_a_report_that_fails_does_not_end_the_thread(capfd: pytest.CaptureFixture[str]) -> None:
+    handled: queue.Queue[str] = queue.Queue()
+
+    def handle(slot: Hashable, item: str) -> None:
+        handled.put(item)
+        if item == 'bad':
+            raise ValueError('damaged')
+
+    def report(slot: Hashable, item: str, error: Exception) -> None:
+        raise RuntimeError('the log is gone')
+
+    worker: Worker[str] = Worker(handle, report)
+    for item in ('bad', 'good'):
+        worker.mailbox.put('a', item)
+        assert handled.get(timeout=GUARD_S) == item
+    assert worker.stop(GUARD_S)
+    assert 'RuntimeError: the log is gone' in capfd.readouterr().err
 
 
 def test_a_task_s_result_or_exception_comes_back(worker: Worker[Any], recorder: Recorder) -> None:
