@@ -18,6 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from spssn_ros.evaluation.evaluate import EvaluationConfig, evaluate
+from spssn_ros.evaluation.recorded import recorded_label_set
 from spssn_ros.evaluation.report import Gallery, write_report
 from spssn_ros.evaluation.result import EvaluationResult
 from spssn_ros.inference import Segmenter
@@ -27,8 +28,15 @@ from spssn_ros.models import read_info
 def run_evaluation(
     config: EvaluationConfig, segmenter: Segmenter | None, weights: str, report: Path | None
 ) -> EvaluationResult:
-    """Evaluate with a progress bar and write the report, if a folder is given."""
-    label_set = read_info(weights).label_set
+    """Evaluate with a progress bar and write the report, if a folder is given.
+
+    The classes are those of the weights; for recorded predictions, those recorded beside them.
+    """
+    label_set = None
+    if config.prediction_topic:
+        label_set = recorded_label_set(config.bags[0], config.prediction_topic)
+    if label_set is None:
+        label_set = read_info(weights).label_set
     gallery = Gallery(label_set) if report else None
     with tqdm(unit='frame', disable=None) as bar:
 

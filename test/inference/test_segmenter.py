@@ -243,6 +243,17 @@ def test_memory_that_runs_out_is_explained(
         segmenter(picture(*SIZE))
 
 
+@pytest.mark.parametrize('threads', [1, 2])
+def test_openvino_takes_the_number_of_threads(random_weights: Path, threads: int) -> None:
+    pytest.importorskip('openvino', reason='openvino is not installed')
+    segmenter = Segmenter.from_weights(
+        random_weights, device='cpu', backend='openvino', cpu_threads=threads
+    )
+    segmenter.warm_up()
+    request = next(iter(segmenter.backend._compiled.values()))
+    assert request.get_compiled_model().get_property('INFERENCE_NUM_THREADS') == threads
+
+
 def test_warming_up_runs_the_training_size(
     segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

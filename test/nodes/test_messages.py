@@ -1,0 +1,67 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Arrays and camera facts as ROS messages."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed')
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
+
+from spssn_ros.imaging import to_labels, to_rgb
+from spssn_ros.nodes.messages import image_message, scaled_camera_info
+
+HEADER = Header(frame_id='front')
+
+
+def test_images_are_packed_tightly_whatever_their_strides() -> None:
+    rgb = np.arange(5 * 8 * 3, dtype=np.uint8).reshape(5, 8, 3)[:, 1:6, ::-1]
+    message = image_message(HEADER, rgb)
+    assert (message.height, message.width, message.step) == (5, 5, 15)
+    assert message.encoding == 'rgb8'
+    np.testing.assert_array_equal(to_rgb(message), rgb)
+    labels = rgb[..., 0]
+    message = image_message(HEADER, labels)
+    assert (message.step, message.encoding, len(message.data)) == (5, 'mono8', 25)
+    np.testing.assert_array_equal(to_labels(message), labels)
+    assert message.header is HEADER
+
+
+def test_camera_info_scales_with_the_pixels() -> None:
+    info = CameraInfo(width=640, height=480)
+    info.k[:] = np.array([500.0, 0, 319.5, 0, 510.0, 239.5, 0, 0, 1])
+    info.p[:] = np.array([500.0, 0, 319.5, -60.0, 0, 510.0, 239.5, 0, 0, 0, 1, 0])
+    info.d = [0.1, -0.2]
+    info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = 40, 60, 320, 240
+    before = list(info.k)
+    half = scaled_camera_info(info, HEADER, (320, 120))
+    assert (half.width, half.height) == (320, 120)
+    # The centre of the picture stays its centre: 319.5 of 0..639 is 159.5 of 0..319.
+    np.testing.assert_allclose(half.k, [250, 0, 159.5, 0, 127.5, 59.5, 0, 0, 1])
+    np.testing.assert_allclose(half.p, [250, 0, 159.5, -30, 0, 127.5, 59.5, 0, 0, 0, 1, 0])
+    roi = (half.roi.x_offset, half.roi.y_offset, half.roi.width, half.roi.height)
+    assert roi == (20, 15, 160, 60)
+    assert list(half.d) == [0.1, -0.2]
+    assert half.header is HEADER
+    assert list(info.k) == before, 'the original must stay as it is'
+
+
+def test_camera_info_of_the_right_size_or_without_one_is_only_given_the_header() -> None:
+    info = CameraInfo(width=640, height=480)
+    info.k[0] = 500.0
+    for size, given in (((640, 480), info), ((320, 240), CameraInfo())):
+        relayed = scaled_camera_info(given, HEADER, size)
+        assert (relayed.width, relayed.k[0]) == (given.width, given.k[0])
+        assert relayed.header is HEADER
