@@ -22,6 +22,7 @@ from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
 
 from spssn_ros.nodes.camera import Camera
 from spssn_ros.nodes.parameters import Transport
+from spssn_ros.nodes.pipeline import WORK_STAGES
 from spssn_ros.runtime import SlotCounts
 
 GRACE_S = 2.0
@@ -180,15 +181,15 @@ class Explainer:
         self._before[camera.name] = counts
         share = (counts.dropped - before.dropped) / received
         stages = camera.statistics.stages.percentiles()
-        total = stages['total'].p50 if 'total' in stages else float('nan')
+        # Without the time that the frame waited for its turn.
+        work_ms = sum(stages[stage].p50 for stage in WORK_STAGES if stage in stages)
         self._cause(
             camera,
             'drops',
             share > 0.05,
             f'{camera.topic}: {share:.0%} of the frames are replaced by newer ones before their '
-            f'turn, because a frame takes {total:.0f} ms; lower the camera rate, set max_rate, or '
-            'give a smaller input_size',
-            grace_s=0.0,
+            f'turn, because a frame takes {work_ms:.0f} ms; lower the camera rate, set max_rate, '
+            'or give a smaller input_size',
         )
 
     def _cause(

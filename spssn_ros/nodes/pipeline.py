@@ -33,6 +33,9 @@ from spssn_ros.inference.config import Size
 from spssn_ros.nodes.camera import Camera
 from spssn_ros.nodes.parameters import Settings, Transport
 
+WORK_STAGES = ('decode', 'network', 'publish')
+"""What the inference thread does with a frame, one after the other; timed by these names."""
+
 
 @dataclass(frozen=True)
 class Frame:
