@@ -100,6 +100,7 @@ class SegmentNode(LifecycleNode):
         if self._pipeline is None:
             return TransitionCallbackReturn.FAILURE
         self._wait(partial(self._show, self._pipeline))
+        self._introduce(self._pipeline)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -214,9 +215,12 @@ class SegmentNode(LifecycleNode):
         for camera in self._cameras.values():
             camera.set_masks(pipeline.mask_names())
             camera.announce(segmenter.info, settings.weights, settings.confidence_threshold)
+
+    def _introduce(self, pipeline: Pipeline) -> None:
+        segmenter = pipeline.segmenter
         self.get_logger().info(
-            f'{settings.weights}: {segmenter.info.model}, {len(segmenter.label_set)} classes, '
-            f'{segmenter.description}'
+            f'{pipeline.settings.weights}: {segmenter.info.model}, {len(segmenter.label_set)} '
+            f'classes, {segmenter.description}'
         )
 
     def _free(self) -> None:
@@ -249,10 +253,15 @@ class SegmentNode(LifecycleNode):
                 pipeline.segmenter.config = self._reachable(settings.inference)
         except SpssnError as error:
             return SetParametersResult(successful=False, reason=str(error))
+        for name, value in changed.items():
+            if value != self._values[name]:
+                self.get_logger().info(f'{name}: {self._values[name]!r} -> {value!r}')
         self._values, self._settings = values, settings
         if pipeline is not None and changed:
             self._pipeline = pipeline
             self._wait(partial(self._show, pipeline))
+            if 'weights' in changed:
+                self._introduce(pipeline)
         if 'diagnostics_period' in changed:
             self._diagnostics_timer.timer_period_ns = int(settings.diagnostics_period * 1e9)
             self._diagnostics_timer.reset()

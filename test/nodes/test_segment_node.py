@@ -186,7 +186,7 @@ def test_lifecycle_without_autostart(peer: Any, run_node: Any, tiny_weights: Pat
 
 
 def test_live_parameters_and_refusals(peer: Any, run_node: Any, tiny_weights: Path) -> None:
-    run_node('segment_node', *ros_args(tiny_weights))
+    node = run_node('segment_node', *ros_args(tiny_weights))
     labels = peer.listen('/segment_node/label')
     publisher = peer.publisher('image')
     message = camera_image(picture())
@@ -205,6 +205,7 @@ def test_live_parameters_and_refusals(peer: Any, run_node: Any, tiny_weights: Pa
 
     assert set_parameter(peer, 'output_size', '48x32').successful
     peer.send_until(publisher, message, lambda: labels[-1].width == 48)
+    assert "output_size: 'input' -> '48x32'" in node.output
     assert (labels[-1].height, labels[-1].step) == (32, 48)
     assert set_parameter(peer, 'output_size', 'network').successful
     assert set_parameter(peer, 'input_size', '72x40').successful
