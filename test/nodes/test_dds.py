@@ -111,13 +111,13 @@ def test_shared_memory_shortage_names_what_is_there_and_what_is_needed(
     assert dds.shared_memory_shortage(1000, tmp_path / 'nowhere') is None
 
 
-# Prints the size of the largest Fast DDS segment that the process maps.
+# Prints the size of the largest Fast DDS segment that the process maps (fastrtps_ before 3.0).
 CREATE_NODE = """
-import pathlib, rclpy
+import pathlib, re, rclpy
 rclpy.init()
 node = rclpy.create_node('dds_profile_test')
 paths = {line.split()[-1] for line in pathlib.Path('/proc/self/maps').read_text().splitlines()}
-segments = [pathlib.Path(path) for path in paths if path.startswith('/dev/shm/fastdds_')]
+segments = [pathlib.Path(path) for path in paths if re.match('/dev/shm/fast(dds|rtps)_', path)]
 print(max((path.stat().st_size for path in segments), default=0))
 rclpy.shutdown()
 """
