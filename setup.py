@@ -48,7 +48,14 @@ setup(
     maintainer_email='spssn_ros@example.com',
     python_requires='>=3.10',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={PACKAGE: ['py.typed', 'weights/*.safetensors']},
+    package_data={
+        PACKAGE: [
+            'py.typed',
+            'weights/*.safetensors',
+            'evaluation/report/page.css',
+            'evaluation/report/page.html.jinja',
+        ]
+    },
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
         (f'share/{PACKAGE}', ['package.xml']),

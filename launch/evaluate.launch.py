@@ -85,7 +85,13 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'report',
         default_value='',
-        description='Folder for scores and pictures. Empty: the scores are only printed.',
+        description='Folder for a page with scores and frames. Empty: the scores are only '
+        'printed.',
+    ),
+    DeclareLaunchArgument(
+        'compare',
+        default_value='',
+        description='JSON file of an earlier evaluation to show beside. Empty: none.',
     ),
     DeclareLaunchArgument(
         'json', default_value='', description='File for the scores as JSON. Empty: none.'
@@ -139,7 +145,7 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 'mode': 'live',
                 **{
                     name: ParameterValue(values[name], value_type=str)
-                    for name in ('weights', 'report', 'json')
+                    for name in ('weights', 'report', 'json', 'compare')
                 },
             }
         ],

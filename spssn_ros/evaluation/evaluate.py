@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from spssn_ros.errors import BadImageError, BagError, ConfigError
 from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.evaluation.pairing import BagPairs, Pair
-from spssn_ros.evaluation.report import Gallery
+from spssn_ros.evaluation.report import Gallery, Source
 from spssn_ros.evaluation.result import EvaluationResult
 from spssn_ros.evaluation.truth import truth_labels
 from spssn_ros.imaging import decode_compressed, to_labels, to_rgb
@@ -110,7 +110,8 @@ def evaluate(
             except BadImageError as error:
                 raise _located(source, frame.stamp_ns, error) from error
             if gallery is not None:
-                gallery.offer(frame.stamp_ns, frame.rgb, frame.truth, prediction)
+                shown_as = Source(str(source.path), source.image_topic)
+                gallery.offer(frame.stamp_ns, frame.rgb, frame.truth, prediction, shown_as)
             result.frames += 1
             progress(result.frames, total)
         result.unmatched_images += source.unmatched_images

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from spssn_ros.errors import BadImageError
 from spssn_ros.evaluation.confusion import ConfusionMatrix
-from spssn_ros.evaluation.report import Gallery
+from spssn_ros.evaluation.report import Gallery, Source
 from spssn_ros.evaluation.result import EvaluationResult
 from spssn_ros.evaluation.truth import truth_labels
 from spssn_ros.imaging import to_labels, to_rgb
@@ -47,6 +47,7 @@ class LiveEvaluation:
     Args:
         label_set: the classes.
         with_gallery: keep frames worth showing.
+        source: what they are shown as; by default nothing.
         clock: monotonic seconds.
 
     """
@@ -55,12 +56,14 @@ class LiveEvaluation:
         self,
         label_set: LabelSet,
         with_gallery: bool = False,
+        source: Source | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.label_set = label_set
         self.matrix = ConfusionMatrix(len(label_set))
         self.gallery = Gallery(label_set) if with_gallery else None
         self.frames = 0
+        self._source = source
         self._clock = clock
         # What waits for its other half, by stamp: when it came, and the message.
         self._images: dict[int, Any] = {}
@@ -138,7 +141,8 @@ class LiveEvaluation:
         self._latencies_ms.append(max(0.0, arrived_s - sent_s) * 1e3)
         self.frames += 1
         if self.gallery is not None:
-            self.gallery.offer(stamp_ns, self._picture(stamp_ns, truth.shape), truth, prediction)
+            rgb = self._picture(stamp_ns, truth.shape)
+            self.gallery.offer(stamp_ns, rgb, truth, prediction, self._source)
 
     def _picture(self, stamp_ns: int, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
         """Return the camera image of a scored frame, if it came and is of the labels' size."""

@@ -13,30 +13,38 @@
 # limitations under the License.
 """An offline evaluation from start to report, as the command and the node run it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
 from spssn_ros.evaluation.evaluate import EvaluationConfig, evaluate
 from spssn_ros.evaluation.recorded import recorded_label_set
-from spssn_ros.evaluation.report import Gallery, write_report
+from spssn_ros.evaluation.report import About, Earlier, Gallery, Run, write_report
 from spssn_ros.evaluation.result import EvaluationResult
 from spssn_ros.inference import Segmenter
+from spssn_ros.labels import LabelSet
 from spssn_ros.models import read_info
 
 
-def run_evaluation(
-    config: EvaluationConfig, segmenter: Segmenter | None, weights: str, report: Path | None
-) -> EvaluationResult:
-    """Evaluate with a progress bar and write the report, if a folder is given.
-
-    The classes are those of the weights; for recorded predictions, those recorded beside them.
-    """
-    label_set = None
+def scored_classes(config: EvaluationConfig, weights: str) -> LabelSet:
+    """Return the classes of the weights; for recorded predictions, those recorded beside them."""
+    recorded = None
     if config.prediction_topic:
-        label_set = recorded_label_set(config.bags[0], config.prediction_topic)
-    if label_set is None:
-        label_set = read_info(weights).label_set
+        recorded = recorded_label_set(config.bags[0], config.prediction_topic)
+    return recorded or read_info(weights).label_set
+
+
+def run_evaluation(
+    config: EvaluationConfig,
+    segmenter: Segmenter | None,
+    weights: str,
+    report: Path | None,
+    run: Run,
+    compared: Sequence[Earlier] = (),
+) -> EvaluationResult:
+    """Evaluate with a progress bar and write the report, if a folder is given."""
+    label_set = scored_classes(config, weights)
     gallery = Gallery(label_set) if report else None
     with tqdm(unit='frame', disable=None) as bar:
 
@@ -49,5 +57,7 @@ def run_evaluation(
     if segmenter is None:
         result.device = 'recorded'
     if report and gallery is not None:
-        write_report(report, result, gallery)
+        info = None if segmenter is None else read_info(weights)
+        about = About(run, result.weights, info, config.label_topic, compared)
+        write_report(report, result, gallery, about)
     return result

@@ -22,6 +22,7 @@ from spssn_ros.imaging.image_codec import (
     view,
 )
 from spssn_ros.imaging.overlay import Painter, class_mask, drop_uncertain, resize_labels
+from spssn_ros.imaging.png import encode_png, write_png
 
 __all__ = [
     'ENCODINGS',
@@ -30,8 +31,10 @@ __all__ = [
     'class_mask',
     'decode_compressed',
     'drop_uncertain',
+    'encode_png',
     'resize_labels',
     'to_labels',
     'to_rgb',
     'view',
+    'write_png',
 ]

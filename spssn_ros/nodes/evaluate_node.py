@@ -13,6 +13,7 @@
 # limitations under the License.
 """`evaluate_node`: scores labels against truth, live from topics or offline from a bag."""
 
+import shlex
 import sys
 from enum import Enum
 from pathlib import Path
@@ -24,10 +25,18 @@ from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 from spssn_ros.bags.reader import header_stamp_ns
+from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.errors import BadImageError, ConfigError
 from spssn_ros.evaluation.evaluate import EvaluationConfig
 from spssn_ros.evaluation.live import LiveEvaluation
-from spssn_ros.evaluation.report import print_scores, write_report
+from spssn_ros.evaluation.report import (
+    About,
+    Run,
+    Source,
+    print_scores,
+    read_earlier,
+    write_report,
+)
 from spssn_ros.evaluation.result import EvaluationResult, write_text
 from spssn_ros.evaluation.run import run_evaluation
 from spssn_ros.inference import Segmenter
@@ -43,7 +52,11 @@ _PARAMETERS = {
     'weights': ('spssn_camvid', 'offline: the network; live: whose classes the ids mean'),
     'device': ('auto', 'offline: auto, cuda or cpu'),
     'json': ('', 'file for the scores as JSON; empty for none'),
-    'report': ('', 'folder for scores and pictures, with the topic image in them; or empty'),
+    'report': ('', 'folder for a page with scores and frames, index.html; empty for none'),
+    'compare': (
+        '',
+        "earlier evaluations' JSON to show beside: a file or a list of them; or empty",
+    ),
 }
 
 
@@ -66,14 +79,21 @@ class EvaluateNode(Node):
         super().__init__('evaluate_node')
         for name, (default, description) in _PARAMETERS.items():
             descriptor = ParameterDescriptor(description=description, read_only=True)
+            # One file, or a list of them.
+            descriptor.dynamic_typing = name == 'compare'
             self.declare_parameter(name, default, descriptor)
         mode = self._text('mode')
         if mode not in {member.value for member in Mode}:
             raise ConfigError(f'mode is {mode!r}; give live or offline')
         self.mode = Mode(mode)
         self._finished = False
+        self._info = read_info(self._text('weights'))
+        self._compared = read_earlier(self._compare(), self._info.label_set)
+        self._run = Run(self._command(), str(Path.cwd()), describe_machine())
         self._live = LiveEvaluation(
-            read_info(self._text('weights')).label_set, with_gallery=bool(self._text('report'))
+            self._info.label_set,
+            with_gallery=bool(self._text('report')),
+            source=Source('', self.resolve_topic_name('label')),
         )
 
     def begin(self) -> int | None:
@@ -104,7 +124,8 @@ class EvaluateNode(Node):
         )
         weights, report = self._text('weights'), self._text('report')
         segmenter = Segmenter.from_weights(weights, self._text('device'))
-        self._write(run_evaluation(config, segmenter, weights, Path(report) if report else None))
+        folder = Path(report) if report else None
+        self._write(run_evaluation(config, segmenter, weights, folder, self._run, self._compared))
 
     def _on_image(self, message: Image) -> None:
         self._live.add_image(header_stamp_ns(message), message)
@@ -132,14 +153,36 @@ class EvaluateNode(Node):
         result = self._live.result()
         report = self._text('report')
         if report and self._live.gallery is not None:
-            write_report(Path(report), result, self._live.gallery)
+            truth_topic = self.resolve_topic_name('label_truth')
+            about = About(
+                self._run, self._text('weights'), self._info, truth_topic, self._compared
+            )
+            write_report(Path(report), result, self._live.gallery, about)
         self._write(result)
         return result
 
     def _write(self, result: EvaluationResult) -> None:
         if self._text('json'):
             write_text(Path(self._text('json')), result.to_json())
-        print_scores(result)
+        print_scores(result, compared=self._compared)
+
+    def _compare(self) -> list[Path]:
+        value = self.get_parameter('compare').value
+        names = [value] if isinstance(value, str) else value
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ConfigError(f'compare is {value!r}; give a file or a list of files')
+        return [Path(name) for name in names if name]
+
+    def _command(self) -> str:
+        """Return a command that starts this node as it is, however it was started."""
+        words = ['ros2', 'run', 'spssn_ros', 'evaluate_node', '--ros-args']
+        for topic in ('label', 'label_truth', 'image') if self.mode is Mode.LIVE else ():
+            words += ['-r', f'{topic}:={self.resolve_topic_name(topic)}']
+        for name in _PARAMETERS:
+            value = self.get_parameter(name).value
+            if value:
+                words += ['-p', f'{name}:={value}']
+        return shlex.join(words)
 
     def _text(self, name: str) -> str:
         return str(self.get_parameter(name).value)

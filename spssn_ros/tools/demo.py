@@ -21,7 +21,7 @@ from pathlib import Path
 from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC, write_street_bag
 from spssn_ros.bags.reader import BagReader, TopicInfo
 from spssn_ros.errors import BagError, ConfigError
-from spssn_ros.evaluation.report import write_png
+from spssn_ros.imaging import write_png
 from spssn_ros.models import find_weights
 from spssn_ros.synthetic import StreetScene
 
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         write_png(args.output / f'overlay_{number}.png', overlay)
     if label_topic:
         _print_summary(json.loads(job.json.read_text(encoding='utf-8')))
-    print(f'pictures in {args.output}: overlay_*.png' + (', report/*.png' * bool(label_topic)))
+    print(f'pictures in {args.output}: overlay_*.png' + ', report/index.html' * bool(label_topic))
     return 0
 
 

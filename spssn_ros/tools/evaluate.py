@@ -17,11 +17,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.errors import ConfigError
 from spssn_ros.evaluation.evaluate import EvaluationConfig
-from spssn_ros.evaluation.report import print_scores
+from spssn_ros.evaluation.report import Run, print_scores, read_earlier
 from spssn_ros.evaluation.result import write_text
 from spssn_ros.evaluation.run import run_evaluation
+from spssn_ros.models import read_info
 from spssn_ros.tools.options import add_engine_options, segmenter_from
 
 
@@ -46,7 +48,15 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     )
     add_engine_options(parser)
     parser.add_argument('--json', metavar='FILE', help="write the scores; '-' for stdout")
-    parser.add_argument('--report', type=Path, metavar='DIR', help='write scores and pictures')
+    parser.add_argument('--report', type=Path, metavar='DIR', help='write a page, index.html')
+    parser.add_argument(
+        '--compare',
+        type=Path,
+        action='append',
+        default=[],
+        metavar='FILE',
+        help="an earlier evaluation's JSON to show beside; may be given several times",
+    )
     parser.add_argument(
         '--fail-under', type=float, metavar='MIOU', help='exit 1 if mIoU (0..1) is lower'
     )
@@ -58,16 +68,18 @@ def run(args: argparse.Namespace) -> int:
     if args.fail_under is not None and not 0 <= args.fail_under <= 1:
         raise ConfigError(f'--fail-under is {args.fail_under}; give a fraction from 0 to 1')
     config = EvaluationConfig(args.bags, args.image_topic, args.label_topic, args.prediction_topic)
+    compared = read_earlier(args.compare, read_info(args.weights).label_set)
     segmenter = None if args.prediction_topic else segmenter_from(args)
-    result = run_evaluation(config, segmenter, args.weights, args.report)
+    this_run = Run(args.command_line, str(Path.cwd()), describe_machine())
+    result = run_evaluation(config, segmenter, args.weights, args.report, this_run, compared)
     if args.json == '-':
         sys.stdout.write(result.to_json())
     else:
-        print_scores(result)
+        print_scores(result, compared=compared)
         if args.json:
             write_text(Path(args.json), result.to_json())
     if args.report:
-        print(f'report in {args.report}', file=sys.stderr)
+        print(f'report in {args.report / "index.html"}', file=sys.stderr)
     if args.fail_under is not None and not result.matrix.miou() >= args.fail_under:
         print(
             f'mIoU {result.matrix.miou():.4f} is under --fail-under {args.fail_under}',

@@ -14,6 +14,7 @@
 """The `spssn` command: one module a subcommand."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -37,7 +38,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0, 1 under a threshold, or 2 on bad input."""
-    args = build_parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = build_parser().parse_args(words)
+    # For what records how it came about.
+    args.command_line = shlex.join(['spssn', *words])
     try:
         status: int = args.func(args)
     except (SpssnError, OSError) as error:

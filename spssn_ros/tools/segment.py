@@ -27,9 +27,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from spssn_ros.errors import SpssnError
-from spssn_ros.evaluation.report import write_png
 from spssn_ros.evaluation.result import write_text
-from spssn_ros.imaging import Painter
+from spssn_ros.imaging import Painter, write_png
 from spssn_ros.inference import Segmenter
 from spssn_ros.labels import LabelSet
 from spssn_ros.tools.frames import FrameSource, open_frames

@@ -1,0 +1,82 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The scores as a table for the terminal."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from spssn_ros.evaluation.report.compare import Earlier, Value
+from spssn_ros.evaluation.report.rows import Change, Row, mean_row, rows
+from spssn_ros.evaluation.result import EvaluationResult
+
+
+def score_table(result: EvaluationResult, compared: Sequence[Earlier] = ()) -> Table:
+    """Return the table of the scores in per cent, a row a class.
+
+    Each earlier evaluation adds a column: its IoU, and by how many points it changed.
+    """
+    caption = 'earlier: IoU % and its change in points' if compared else None
+    table = Table(title='', show_footer=True, caption=caption)
+    mean = _cells(mean_row(result, compared))
+    headers = ['IoU %', 'accuracy %', 'share of truth %']
+    headers += [earlier.name for earlier in compared]
+    table.add_column('class', footer='mean')
+    for header, footer in zip(headers, mean, strict=True):
+        # File and class names are no markup.
+        table.add_column(escape(header), footer, justify='right', no_wrap=True)
+    for row in rows(result, compared):
+        table.add_row(escape(row.name), *_cells(row))
+    return table
+
+
+def print_scores(
+    result: EvaluationResult, console: Console | None = None, compared: Sequence[Earlier] = ()
+) -> None:
+    """Print the table and the run's figures."""
+    console = console or Console()
+    console.print(score_table(result, compared))
+    matrix = result.matrix
+    console.print(
+        f'mIoU {matrix.miou():.2%}, class average {matrix.class_average():.2%}, '
+        f'global average {matrix.global_average():.2%} over {result.frames} frames'
+    )
+    absent = matrix.absent(result.label_set.names)
+    if absent:
+        names = escape(', '.join(absent))
+        console.print(f'not in truth or prediction, left out of the mean: {names}')
+    if result.unmatched_images or result.unmatched_labels:
+        console.print(
+            f'unmatched: {result.unmatched_images} images without truth, '
+            f'{result.unmatched_labels} truth images without image'
+        )
+    if result.device:
+        console.print(f'{result.fps:.1f} frames/s, {result.device}')
+
+
+def _cells(row: Row) -> list[str]:
+    share = '' if row.color is None else _percent(row.share)
+    return [_percent(row.iou), _percent(row.accuracy), share, *map(_change, row.iou_changes)]
+
+
+def _percent(value: Value) -> str:
+    return '-' if value is None else f'{value * 100:.2f}'
+
+
+def _change(change: Change) -> str:
+    if change.difference is None:
+        return f'{_percent(change.before)} -'
+    return f'{_percent(change.before)} {change.difference * 100:+.2f}'

@@ -1,0 +1,77 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The report's folder."""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+
+from spssn_ros.evaluation.report import figures
+from spssn_ros.evaluation.report.about import About
+from spssn_ros.evaluation.report.figures import Scheme
+from spssn_ros.evaluation.report.gallery import Gallery
+from spssn_ros.evaluation.report.page import render
+from spssn_ros.evaluation.result import EvaluationResult
+from spssn_ros.files import write_whole
+from spssn_ros.imaging import Painter, encode_png
+
+_STRIP = re.compile(r'(worst|median)_\d+\.png')
+
+
+def write_report(
+    folder: Path, result: EvaluationResult, gallery: Gallery, about: About
+) -> list[Path]:
+    """Write index.html and, beside it, the data it shows; return the paths.
+
+    The page needs none of the other files: scores.json, scores.csv, confusion.png, and the
+    frames in full size as strips of image | truth | prediction | error. Every file is written
+    whole, the page last; strips of an earlier report that this one has not are removed.
+
+    Raises:
+        OSError: the folder cannot be made or written to.
+
+    """
+    painter = Painter(result.label_set)
+    confusion = figures.confusion_figure(result, Scheme.LIGHT)
+    files = {
+        'scores.json': result.to_json().encode(),
+        'scores.csv': _csv(result).encode(),
+        'confusion.png': figures.to_png(confusion),
+    }
+    for kind, frames in (('worst', gallery.worst), ('median', gallery.median)):
+        for number, frame in enumerate(frames, start=1):
+            strip = np.hstack(list(frame.panes(painter).values()))
+            files[f'{kind}_{number}.png'] = encode_png(strip)
+    files['index.html'] = render(result, gallery, about).encode()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        write_whole(folder / name, data)
+    for path in folder.iterdir():
+        if _STRIP.fullmatch(path.name) and path.name not in files:
+            path.unlink()
+    return [folder / name for name in files]
+
+
+def _csv(result: EvaluationResult) -> str:
+    values = result.to_dict()
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(['class', 'iou', 'accuracy'])
+    for name in result.label_set.names:
+        writer.writerow([name, values['iou'][name], values['accuracy'][name]])
+    writer.writerow(['mean', values['miou'], values['class_average']])
+    return text.getvalue()
