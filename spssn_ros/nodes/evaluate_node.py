@@ -178,9 +178,9 @@ class EvaluateNode(Node):
         words = ['ros2', 'run', 'spssn_ros', 'evaluate_node', '--ros-args']
         for topic in ('label', 'label_truth', 'image') if self.mode is Mode.LIVE else ():
             words += ['-r', f'{topic}:={self.resolve_topic_name(topic)}']
-        for name in _PARAMETERS:
+        for name, (default, _) in _PARAMETERS.items():
             value = self.get_parameter(name).value
-            if value:
+            if value != default:
                 words += ['-p', f'{name}:={value}']
         return shlex.join(words)
 

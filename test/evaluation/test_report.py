@@ -11,12 +11,12 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The report shows the scores and the frames that they come from."""
+"""The package's exceptions: each message quotes the offending value and says what to do."""
+"""The report's files and the terminal's table hold the scores and the frames they come from."""
 
 import csv
 import io
 import json
-from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -25,12 +25,25 @@ import pytest
 from rich.console import Console
 
 from spssn_ros.evaluation import ConfusionMatrix
-from spssn_ros.evaluation.report import Gallery, print_scores, write_png, write_report
+from spssn_ros.evaluation.report import (
+    About,
+    Earlier,
+    Gallery,
+    Run,
+    Source,
+    print_scores,
+    write_report,
+)
+from spssn_ros.evaluation.report.figures import Scheme, confusion_figure, timeline_figure, to_svg
+from spssn_ros.evaluation.report.rows import further_columns, further_figures, further_groups, rows
 from spssn_ros.evaluation.result import EvaluationResult, write_text
 from spssn_ros.labels import LabelSet
+from spssn_ros.models import Normalisation, WeightsInfo
 
 TRUTH = np.array([[0, 0, 1, 255]], np.uint8)
 PREDICTION = np.array([[0, 1, 1, 0]], np.uint8)
+FILES = ['scores.json', 'scores.csv', 'confusion.png', 'worst_1.png', 'median_1.png', 'index.html']
+SECOND = 10**9
 
 
 @pytest.fixture
@@ -40,16 +53,26 @@ def result(three_classes: LabelSet) -> EvaluationResult:
     return EvaluationResult(three_classes, matrix, 1, 2, 3, 'w.safetensors', 'cpu', 12.345)
 
 
-def test_the_files_are_written_and_nothing_else(
-    tmp_path: Path, result: EvaluationResult, three_classes: LabelSet
-) -> None:
+@pytest.fixture
+def gallery(three_classes: LabelSet) -> Gallery:
     gallery = Gallery(three_classes)
-    gallery.offer(1, np.full((1, 4, 3), 9, np.uint8), TRUTH, PREDICTION)
+    gallery.offer(SECOND, np.full((1, 4, 3), 9, np.uint8), TRUTH, PREDICTION)
+    return gallery
+
+
+@pytest.fixture
+def about(three_classes: LabelSet) -> About:
+    info = WeightsInfo('spssn', {}, three_classes, Normalisation(), (96, 64))
+    return About(Run('spssn evaluate bag', '/home', {'cores': 2, 'gpu': None}), 'w', info)
+
+
+def test_the_files_are_written_and_nothing_else(
+    tmp_path: Path, result: EvaluationResult, gallery: Gallery, about: About
+) -> None:
     folder = tmp_path / 'new' / 'report'
-    written = write_report(folder, result, gallery)
-    names = ['scores.json', 'scores.csv', 'confusion.png', 'worst_1.png', 'sample_1.png']
-    assert [path.name for path in written] == names
-    assert {path.name for path in folder.iterdir()} == set(names)
+    written = write_report(folder, result, gallery, about)
+    assert [path.name for path in written] == FILES
+    assert {path.name for path in folder.iterdir()} == set(FILES)
     assert json.loads((folder / 'scores.json').read_text()) == result.to_dict()
     confusion = cv2.imread(str(folder / 'confusion.png'))
     assert min(confusion.shape[:2]) >= 300
@@ -66,10 +89,53 @@ def test_the_files_are_written_and_nothing_else(
     ]
 
 
-def test_the_csv_holds_fractions(tmp_path: Path, result: EvaluationResult) -> None:
-    write_report(tmp_path, result, Gallery(result.label_set))
-    rows = list(csv.reader(io.StringIO((tmp_path / 'scores.csv').read_text())))
-    assert rows == [
+def test_a_later_report_replaces_an_earlier_one(
+    tmp_path: Path, result: EvaluationResult, gallery: Gallery, about: About
+) -> None:
+    for i in range(2, 4):
+        gallery.offer(i * SECOND, None, TRUTH, PREDICTION)
+    write_report(tmp_path, result, gallery, about)
+    (tmp_path / 'worst_notes.png').touch()
+    assert (tmp_path / 'worst_3.png').exists()
+    write_report(tmp_path, result, Gallery(result.label_set), about)
+    # Strips of frames that the page does not show are gone, what others put there is not.
+    assert {path.name for path in tmp_path.iterdir()} == {*FILES, 'worst_notes.png'} - {
+        'worst_1.png',
+        'median_1.png',
+    }
+    assert 'Worst frames' not in (tmp_path / 'index.html').read_text()
+
+
+def test_a_report_that_fails_leaves_the_earlier_page(
+    tmp_path: Path,
+    result: EvaluationResult,
+    gallery: Gallery,
+    about: About,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_report(tmp_path, result, gallery, about)
+    before = (tmp_path / 'index.html').read_bytes()
+    write = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        if 'index' in path.name:
+            write(path, data[:100])
+            raise OSError(28, 'No space left on device')
+        return write(path, data)
+
+    monkeypatch.setattr(Path, 'write_bytes', full)
+    with pytest.raises(OSError, match='No space left'):
+        write_report(tmp_path, result, gallery, about)
+    assert (tmp_path / 'index.html').read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == set(FILES)
+
+
+def test_the_csv_holds_fractions(
+    tmp_path: Path, result: EvaluationResult, gallery: Gallery, about: About
+) -> None:
+    write_report(tmp_path, result, gallery, about)
+    table = list(csv.reader(io.StringIO((tmp_path / 'scores.csv').read_text())))
+    assert table == [
         ['class', 'iou', 'accuracy'],
         ['a', '0.5', '0.5'],
         ['b', '0.5', '1.0'],
@@ -78,12 +144,16 @@ def test_the_csv_holds_fractions(tmp_path: Path, result: EvaluationResult) -> No
     ]
 
 
-def test_the_printed_scores(result: EvaluationResult) -> None:
+def printed(result: EvaluationResult, *compared: Earlier) -> str:
     out = io.StringIO()
-    print_scores(result, Console(file=out, width=120))
-    text = out.getvalue()
-    rows = [line.split() for line in text.splitlines()]
-    cells = {row[1]: row[3::2] for row in rows if len(row) > 4}
+    print_scores(result, Console(file=out, width=120), compared)
+    return out.getvalue()
+
+
+def test_the_printed_scores(result: EvaluationResult) -> None:
+    text = printed(result)
+    table = [line.split() for line in text.splitlines()]
+    cells = {row[1]: row[3::2] for row in table if len(row) > 4}
     assert cells['a'] == ['50.00', '50.00', '66.67']
     assert cells['b'] == ['50.00', '100.00', '33.33']
     assert cells['c'] == ['-', '-', '0.00']
@@ -92,6 +162,18 @@ def test_the_printed_scores(result: EvaluationResult) -> None:
     assert 'not in truth or prediction, left out of the mean: c' in text
     assert 'unmatched: 2 images without truth, 3 truth images without image' in text
     assert '12.3 frames/s' in text
+    assert 'earlier' not in text
+
+
+def test_earlier_scores_are_printed_in_a_column_each(result: EvaluationResult) -> None:
+    iou = {'a': 0.525, 'b': 0.4, 'c': None}
+    text = printed(result, *(Earlier(f'{n}[b].json', 0.4, 0.7, 0.6, iou, iou) for n in 'xy'))
+    assert 'x[b].json' in text
+    rows_of = {line.split()[1]: line for line in text.splitlines() if '│' in line}
+    assert rows_of['a'].count('52.50 -2.50') == 2
+    assert '40.00 +10.00' in rows_of['b']
+    assert '- -' in rows_of['c']
+    assert '40.00 +10.00' in rows_of['mean']
 
 
 def test_the_json_of_nothing_has_no_nan(three_classes: LabelSet) -> None:
@@ -102,69 +184,98 @@ def test_the_json_of_nothing_has_no_nan(three_classes: LabelSet) -> None:
     assert values['confusion'] == [[0] * 3] * 3
 
 
-def offer(gallery: Gallery, count: int, wrong_of: int = 100) -> None:
-    """Offer frames 0, 1, ...; frame i has (i * 37) % wrong_of wrong pixels of 100."""
-    truth = np.zeros((1, 100), np.uint8)
-    for i in range(count):
-        prediction = truth.copy()
-        prediction[0, : i * 37 % wrong_of] = 1
-        gallery.offer(i, None, truth, prediction)
+def test_scores_of_other_kinds_find_a_place(result: EvaluationResult) -> None:
+    result.extra |= {
+        'drops': 3,
+        'category_miou': 0.875,
+        'iiou': {'a': 0.25, 'b': None, 'c': 0.75},
+        'category_iou': {'flat': 0.5, 'nature': None},
+        'category_iiou': {'flat': 0.25, 'nature': 1.0},
+        'topics': {'/front': {'miou': 0.5, 'frames': 7, 'confusion': [[1]]}, '/rear': {'miou': 1}},
+    }
+    assert further_figures(result) == {'category_miou': 0.875}
+    assert further_columns(result) == ['iiou']
+    assert [row.further for row in rows(result)] == [[0.25], [None], [0.75]]
+    topics, categories = further_groups(result)
+    assert categories.columns == ['category_iou', 'category_iiou']
+    assert categories.rows == {'flat': [0.5, 0.25], 'nature': [None, 1.0]}
+    assert (topics.titles, topics.columns) == (['topics'], ['miou', 'frames'])
+    assert topics.rows == {'/front': [0.5, 7], '/rear': [1, None]}
 
 
-def test_the_gallery_keeps_the_worst(three_classes: LabelSet) -> None:
-    gallery = Gallery(three_classes, worst=3)
-    offer(gallery, 100)
-    assert [shown.badness for shown in gallery.worst] == [0.99, 0.98, 0.97]
-    # Without an image the strip starts with the truth.
-    assert gallery.worst[0].strip.shape == (1, 300, 3)
+@pytest.mark.parametrize('count', [1, 19, 60])
+def test_the_confusion_matrix_of_any_number_of_classes(count: int) -> None:
+    label_set = LabelSet(tuple(f'class {i}' for i in range(count)), ((0, 0, 0),) * count)
+    matrix = ConfusionMatrix(count)
+    ids = np.arange(count, dtype=np.uint8)
+    matrix.update(np.repeat(ids, 4), np.concatenate([ids, ids, ids, ids[::-1]]))
+    figure = confusion_figure(EvaluationResult(label_set, matrix), Scheme.LIGHT)
+    (axes,) = figure.axes
+    numbers = [text.get_text() for text in axes.texts]
+    if count > 40:
+        assert numbers == []
+        assert max(figure.get_size_inches()) < 12
+    else:
+        share = matrix.counts / matrix.counts.sum(1, keepdims=True)
+        assert numbers == [f'{100 * v:.0f}' for v in share.ravel() if v >= 0.005]
+    assert axes.get_yticklabels()[0].get_text() == 'class 0'
 
 
-@pytest.mark.parametrize('count', [0, 1, 4, 5, 7, 8, 9, 40, 101])
-def test_samples_are_spread_over_the_run(three_classes: LabelSet, count: int) -> None:
-    gallery = Gallery(three_classes, sampled=4)
-    offer(gallery, count)
-    stamps = [shown.stamp_ns for shown in gallery.samples]
-    assert len(stamps) == min(count, 4)
-    edges = [*stamps, count]
-    gaps = [b - a for a, b in pairwise(edges)]
-    # No part of the run is left out: no gap is much more than the mean one.
-    assert all(0 < gap <= 1.5 * count / 4 + 1 for gap in gaps)
+def test_pixels_without_a_predicted_class_have_a_column(three_classes: LabelSet) -> None:
+    matrix = ConfusionMatrix(3)
+    matrix.update(np.zeros(4, np.uint8), np.array([0, 1, 255, 255], np.uint8))
+    figure = confusion_figure(EvaluationResult(three_classes, matrix), Scheme.DARK)
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ['a', 'b', 'c', '(unknown)']
+    assert [text.get_text() for text in axes.texts] == ['25', '25', '50']
 
 
-def test_memory_stays_bounded(three_classes: LabelSet) -> None:
-    gallery = Gallery(three_classes, worst=2, sampled=3)
-    offer(gallery, 500)
-    assert len(gallery._worst) == 2
-    assert len(gallery._samples) < 6
-
-
-def test_a_frame_without_truth_is_not_bad(three_classes: LabelSet) -> None:
+def test_the_curves_show_every_source_and_mark_the_worst(three_classes: LabelSet) -> None:
     gallery = Gallery(three_classes)
-    gallery.offer(1, None, np.full((1, 4), 255, np.uint8), PREDICTION)
-    assert gallery.worst[0].badness == 0.0
+    for bag in ('one', 'two'):
+        for i in range(20):
+            # The recording pauses after ten frames.
+            stamp = (100 + i + 60 * (i >= 10)) * SECOND
+            prediction = PREDICTION if (bag, i) == ('two', 13) else np.zeros_like(TRUTH)
+            gallery.offer(stamp, None, TRUTH, prediction, Source(bag, '/image'))
+    figure = timeline_figure(gallery, Scheme.LIGHT)
+    (axes,) = figure.axes
+    first, second = axes.lines[:2]
+    assert [line.get_label() for line in (first, second)] == ['one', 'two']
+    x, y = first.get_data()
+    # No line bridges the pause.
+    assert np.isnan(x[10])
+    np.testing.assert_allclose(np.delete(x, 10), [*range(10), *range(70, 80)])
+    # Only class 0 is predicted, to which two of the three scored pixels belong.
+    np.testing.assert_allclose(np.delete(y, 10), 100 * (2 / 3 + 0) / 2)
+    assert second.get_ydata()[14] == pytest.approx(50)
+    marks = {text.get_text(): text.xy for text in axes.texts if hasattr(text, 'xy')}
+    assert set(marks) == {'1', '2', '3', '4'}
+    assert marks['1'] == (0.0, pytest.approx(100 / 3))
 
 
-def test_nothing_half_written_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize('name', ['$x^{2$', 'a\nb\x1b', '\udcff', '<b>&'])
+def test_no_name_breaks_the_drawings(name: str, three_classes: LabelSet) -> None:
+    import xml.etree.ElementTree as ElementTree
+
+    label_set = LabelSet((name, 'b', 'c'), three_classes.palette)
+    gallery = Gallery(label_set)
+    for bag in (name, 'other'):
+        gallery.offer(SECOND, None, TRUTH, PREDICTION, Source(bag))
+    result = EvaluationResult(label_set, ConfusionMatrix(3))
+    for figure in (
+        confusion_figure(result, Scheme.LIGHT),
+        timeline_figure(gallery, Scheme.DARK),
+    ):
+        ElementTree.fromstring(to_svg(figure))
+
+
+def test_nothing_half_written_stays(tmp_path: Path) -> None:
     class Full(type(tmp_path)):
         def write_bytes(self, data: bytes) -> int:
             super().write_bytes(data[:10])
             raise OSError(28, 'No space left on device')
 
-        def write_text(self, data: str, encoding: str | None = None) -> int:
-            return self.write_bytes(data.encode())
-
-    folder = Full(tmp_path)
     with pytest.raises(OSError, match='No space left'):
-        write_png(folder / 'a.png', np.zeros((50, 50, 3), np.uint8))
-    with pytest.raises(OSError, match='No space left'):
-        write_text(folder / 'a.json', 'long text' * 10)
+        write_text(Full(tmp_path) / 'a.json', 'long text' * 10)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_pngs_are_rgb_or_gray(tmp_path: Path) -> None:
-    rgb = np.random.default_rng(0).integers(0, 256, (3, 5, 3), np.uint8)
-    write_png(tmp_path / 'rgb.png', rgb)
-    np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'rgb.png'))[..., ::-1], rgb)
-    write_png(tmp_path / 'gray.png', rgb[..., 0])
-    gray = cv2.imread(str(tmp_path / 'gray.png'), cv2.IMREAD_UNCHANGED)
-    np.testing.assert_array_equal(gray, rgb[..., 0])

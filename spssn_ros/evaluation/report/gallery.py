@@ -29,6 +29,9 @@ Picture = NDArray[np.uint8]
 WRONG, RIGHT, UNSCORED = (220, 30, 30), (255, 255, 255), (200, 200, 200)
 """Colours of the error picture."""
 
+_WORST_PARTS, _MEDIAN_PARTS = 32, 4
+"""Into how many parts, at least, a recording is split for the choice of frames."""
+
 _HISTOGRAM_BINS = 1000
 """Of frame scores from 0 to 1, for their median without keeping them."""
 
@@ -75,9 +78,10 @@ class Gallery:
     """Keeps the worst and the median frames, and every frame's score over time.
 
     A frame's score is the mean IoU of the classes in its truth. Frames in a row look the same,
-    so of each part of a recording, about a thirtieth, at most one frame is shown. The worst frame
-    of all is always there; others can be missing where parts grew together in a long run.
-    Memory: about 5 bytes a pixel of each frame kept, at most four times `shown`.
+    so of each part of a recording at most one frame is shown. The worst frame of all is always
+    there; others can be missing where parts grew together in a long run. The median is known
+    only at the end: candidates are the frames of each part that were nearest to it when they
+    went by. Memory: about 5 bytes a pixel of each frame kept, with `shown` 4 at most 17.
 
     Args:
         label_set: the classes.
@@ -90,19 +94,19 @@ class Gallery:
         self.timeline = Timeline()
         self._size = shown
         self._worst: list[Shown] = []
-        # Twice as many as are shown: parts and the median move while frames still come.
+        # Twice as many as are shown: parts grow together while frames still come.
         self._middle: list[Shown] = []
         self._histogram = np.zeros(_HISTOGRAM_BINS + 1, np.int64)
 
     @property
     def worst(self) -> list[Shown]:
         """The frames with the lowest scores, the worst first."""
-        return self._lowest(self._worst, self._size, _score)
+        return self._lowest(self._worst, self._size, _score, _WORST_PARTS)
 
     @property
     def median(self) -> list[Shown]:
         """The kept frames whose scores are nearest the median score, the nearest first."""
-        return self._lowest(self._middle, self._size, self._off_median)
+        return self._lowest(self._middle, self._size, self._off_median, _MEDIAN_PARTS)
 
     def median_score(self) -> float:
         """Return the median of all frames' scores to 0.001; NaN without a frame."""
@@ -138,12 +142,12 @@ class Gallery:
         """Take in what another gallery saw; `other` is left as it is."""
         self.timeline.merge(other.timeline)
         self._histogram += other._histogram
-        self._worst = self._lowest(self._worst + other._worst, 2 * self._size, _score)
-        self._middle = self._lowest(self._middle + other._middle, 2 * self._size, self._off_median)
+        self._worst = self._candidates_worst(self._worst + other._worst)
+        self._middle = self._candidates_median(self._middle + other._middle)
 
     def _keep(self, frame: Shown) -> None:
-        worst = self._lowest([*self._worst, frame], 2 * self._size, _score)
-        middle = self._lowest([*self._middle, frame], 2 * self._size, self._off_median)
+        worst = self._candidates_worst([*self._worst, frame])
+        middle = self._candidates_median([*self._middle, frame])
         if frame in worst or frame in middle:
             own = _copied(frame)
             worst, middle = (
@@ -151,17 +155,25 @@ class Gallery:
             )
         self._worst, self._middle = worst, middle
 
+    def _candidates_worst(self, frames: Iterable[Shown]) -> list[Shown]:
+        return self._lowest(frames, 2 * self._size, _score, _WORST_PARTS)
+
+    def _candidates_median(self, frames: Iterable[Shown]) -> list[Shown]:
+        # All parts of one recording, also those which are off the median only for now.
+        size = 2 * max(self._size, _MEDIAN_PARTS) + 1
+        return self._lowest(frames, size, self._off_median, _MEDIAN_PARTS)
+
     def _off_median(self, frame: Shown) -> float:
         return abs(frame.score - self.median_score())
 
     def _lowest(
-        self, frames: Iterable[Shown], size: int, key: Callable[[Shown], float]
+        self, frames: Iterable[Shown], size: int, key: Callable[[Shown], float], parts: int
     ) -> list[Shown]:
         """Return at most `size` frames with the lowest keys, one of a part."""
         curves = self.timeline.curves
         best: dict[tuple[Source, int], Shown] = {}
         for frame in sorted(frames, key=lambda frame: (key(frame), frame.source, frame.stamp_ns)):
-            part = frame.stamp_ns // curves[frame.source].part_ns()
+            part = frame.stamp_ns // curves[frame.source].part_ns(parts)
             best.setdefault((frame.source, part), frame)
         return list(best.values())[:size]
 

@@ -94,7 +94,6 @@ def render(result: EvaluationResult, gallery: Gallery, about: About) -> str:
         confusion=_drawing(lambda scheme: figures.confusion_figure(result, scheme)),
         timeline=_drawing(lambda scheme: figures.timeline_figure(gallery, scheme)),
         window_s=max((curve.window_ns for curve in curves.values()), default=0) / 1e9,
-        part_s=max((curve.part_ns() for curve in curves.values()), default=0) / 1e9,
         worst=[show(frame) for frame in gallery.worst],
         median=[show(frame) for frame in gallery.median],
         median_score=gallery.median_score(),

@@ -149,9 +149,14 @@ class Curve:
             for place, tally in sorted(self.windows.items())
         ]
 
-    def part_ns(self) -> int:
-        """Return the width of at most 33 equal parts of the curve: a power of two."""
-        return 1 << ((self.last_ns - self.first_ns) // 32).bit_length()
+    def part_ns(self, least: int) -> int:
+        """Return the widest power of two of which `least` fit into the curve's time.
+
+        There are at most 2 * `least` + 1 such parts, and fewer frames than `least`, evenly
+        spread, are each in one of their own.
+        """
+        share = (self.last_ns - self.first_ns) // least
+        return 1 << max(0, share.bit_length() - 1)
 
     def _span(self, first_ns: int, last_ns: int) -> None:
         self.first_ns = min(self.first_ns, first_ns)
