@@ -16,6 +16,7 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -185,6 +186,14 @@ def test_installed_package_has_weights_and_types() -> None:
 
 
 @needs_installation
+def test_installed_package_has_every_file_of_the_report() -> None:
+    installed = Path(sysconfig.get_path('purelib'), 'spssn_ros')
+    source = {path.relative_to(PACKAGE) for path in (PACKAGE / 'evaluation').rglob('page.*')}
+    assert {path.name for path in source} == {'page.css', 'page.html.jinja', 'page.py'}
+    assert {path for path in source if not (installed / path).is_file()} == set()
+
+
+@needs_installation
 @pytest.mark.parametrize('folder', ['bin', 'lib/spssn_ros'])
 def test_installed_command_runs_from_anywhere(folder: str, tmp_path: Path) -> None:
     for name in ('segment_node', 'evaluate_node', 'play_bag', 'spssn'):
@@ -290,3 +299,51 @@ def test_make_demo_passes_the_options_on() -> None:
     options = "--bag 'a b.mcap' --image-topic '/i' --label-topic '/l' --weights 'w'"
     assert f'spssn demo --output out/demo {options}' in command
     assert '--bag' not in make('--dry-run', 'demo').stdout
+
+
+# Continuous integration
+
+
+def run_ci(folder: Path, apt_status: int, uid: int) -> tuple[int, list[str], str]:
+    """Run .ci/run among programs that only write down how they are called."""
+    programs = folder / 'bin'
+    programs.mkdir()
+    calls = folder / 'calls'
+    for name, status in (('apt-get', apt_status), ('make', 0)):
+        (programs / name).write_text(f'#!/bin/sh\necho "{name} $*" >>{calls}\nexit {status}\n')
+    (programs / 'id').write_text(f'#!/bin/sh\necho {uid}\n')
+    (programs / 'timeout').write_text('#!/bin/sh\nshift\nexec "$@"\n')
+    for path in programs.iterdir():
+        path.chmod(0o755)
+    for name in ('bash', 'dirname', 'sh'):
+        found = shutil.which(name)
+        assert found
+        (programs / name).symlink_to(found)
+    done = subprocess.run(
+        [str(programs / 'bash'), str(ROOT / '.ci' / 'run')],
+        env={'PATH': str(programs)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, calls.read_text().splitlines(), done.stderr
+
+
+INSTALL = 'apt-get install --yes --no-install-recommends chromium fonts-liberation'
+
+
+@pytest.mark.parametrize(
+    ('apt_status', 'uid', 'calls', 'says'),
+    [
+        (0, 0, ['apt-get update', INSTALL], ''),
+        (100, 0, ['apt-get update'], 'ci: Chromium cannot be installed'),
+        (0, 1000, [], ''),
+    ],
+)
+def test_ci_installs_a_browser_where_it_can_and_tests_in_any_case(
+    tmp_path: Path, apt_status: int, uid: int, calls: list[str], says: str
+) -> None:
+    status, called, errors = run_ci(tmp_path, apt_status, uid)
+    assert (status, called) == (0, [*calls, 'make lint', 'make test'])
+    assert errors.startswith(says)
+    assert len(errors.splitlines()) == bool(says)

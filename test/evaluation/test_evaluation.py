@@ -26,8 +26,9 @@ import pytest
 
 from spssn_ros.bags.writer import BagWriter, Storage
 from spssn_ros.errors import BagError, ConfigError
+from spssn_ros.evaluation import ConfusionMatrix
 from spssn_ros.evaluation.evaluate import EvaluationConfig, evaluate
-from spssn_ros.evaluation.report import Gallery
+from spssn_ros.evaluation.report import Gallery, Source
 from spssn_ros.inference import Segmentation, Segmenter
 from spssn_ros.labels import CAMVID, LabelSet
 
@@ -215,11 +216,16 @@ def test_frames_worth_showing_are_offered(
     write_bag: WriteBag, frames: list, three_classes: LabelSet
 ) -> None:
     bag = write_bag([(s, colored(p)) for s, p, _ in frames], [(s, t) for s, _, t in frames])
-    gallery = Gallery(three_classes, worst=2)
+    gallery = Gallery(three_classes, shown=2)
     segmenter: Any = RedSegmenter()
     evaluate(config_for(bag), three_classes, segmenter, gallery)
-    wrong = {s: ((t != p) & (t != 255)).sum() / (t != 255).sum() for s, p, t in frames}
-    assert [shown.stamp_ns for shown in gallery.worst] == sorted(wrong, key=wrong.get)[:-3:-1]
+    scores = {}
+    for stamp, prediction, truth in frames:
+        matrix = ConfusionMatrix(3)
+        matrix.update(truth, prediction)
+        scores[stamp] = matrix.iou()[np.unique(truth[truth != 255])].mean()
+    assert [shown.stamp_ns for shown in gallery.worst] == sorted(scores, key=scores.get)[:2]
+    assert {shown.source for shown in gallery.worst} == {Source(str(bag), '/image')}
 
 
 @pytest.mark.filterwarnings('error')

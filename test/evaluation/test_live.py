@@ -22,6 +22,7 @@ import pytest
 from spssn_ros.errors import BadImageError
 from spssn_ros.evaluation import live
 from spssn_ros.evaluation.live import LiveEvaluation
+from spssn_ros.evaluation.report import Source
 from spssn_ros.labels import CAMVID, LabelSet
 
 Mono = Callable[..., Any]
@@ -162,11 +163,14 @@ def test_pairs_that_cannot_be_scored_are_named_and_skipped(
 
 def test_a_gallery_is_kept_when_asked_for(three_classes: LabelSet, mono: Mono) -> None:
     assert LiveEvaluation(three_classes).gallery is None
-    evaluation = LiveEvaluation(three_classes, with_gallery=True)
+    evaluation = LiveEvaluation(three_classes, True, Source('', '/label'))
     evaluation.add_truth(1, mono(TRUTH))
     evaluation.add_label(1, mono(LABELS))
     assert evaluation.gallery is not None
-    assert [shown.badness for shown in evaluation.gallery.worst] == [1 / 3]
+    (shown,) = evaluation.gallery.worst
+    # Classes 0 and 1 in part, class 2 not at all.
+    assert shown.source.topic == '/label'
+    assert (shown.wrong, shown.score) == pytest.approx((1 / 3, (1 + 0.5 + 0) / 3))
 
 
 def test_the_camera_s_picture_stands_first_in_the_gallery(
@@ -187,6 +191,6 @@ def test_the_camera_s_picture_stands_first_in_the_gallery(
         evaluation.add_truth(stamp, mono(TRUTH))
         evaluation.add_label(stamp, mono(LABELS))
     assert evaluation.gallery is not None
-    strips = {shown.stamp_ns: shown.strip for shown in evaluation.gallery.worst}
-    assert [strips[stamp].shape[1] for stamp in range(4)] == [12, 16, 12, 12]
-    np.testing.assert_array_equal(strips[1][:, :4], row.reshape(1, 4, 3)[..., ::-1])
+    pictures = {shown.stamp_ns: shown.rgb for shown in evaluation.gallery.worst}
+    assert [pictures[stamp] is None for stamp in range(4)] == [True, False, True, True]
+    np.testing.assert_array_equal(pictures[1], row.reshape(1, 4, 3)[..., ::-1])

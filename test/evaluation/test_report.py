@@ -11,7 +11,6 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The package's exceptions: each message quotes the offending value and says what to do."""
 """The report's files and the terminal's table hold the scores and the frames they come from."""
 
 import csv

@@ -27,7 +27,10 @@ from harness import camera_image, picture  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from spssn_ros.bags.labelled import LabelledFrame, write_labelled_bag  # noqa: E402
+from spssn_ros.evaluation import ConfusionMatrix  # noqa: E402
+from spssn_ros.evaluation.result import EvaluationResult  # noqa: E402
 from spssn_ros.inference import Segmenter  # noqa: E402
+from spssn_ros.labels import CAMVID  # noqa: E402
 
 
 def arguments(**parameters: object) -> list[str]:
@@ -43,9 +46,18 @@ def test_live_scores_pairs_of_equal_stamp(
     peer: Any, run_node: Any, tiny_weights: Path, tmp_path: Path, ending: str
 ) -> None:
     scores_path = tmp_path / 'scores.json'
+    earlier = tmp_path / 'earlier.json'
+    matrix = ConfusionMatrix(len(CAMVID))
+    earlier.write_text(EvaluationResult(CAMVID, matrix).to_json())
     node = run_node(
         'evaluate_node',
-        *arguments(weights=tiny_weights, json=scores_path, report=tmp_path / 'report'),
+        *arguments(
+            weights=tiny_weights,
+            json=scores_path,
+            report=tmp_path / 'report',
+            # A file alone, or a list of them.
+            compare=earlier if ending == 'service' else f'[{earlier}]',
+        ),
     )
     publishers = [peer.publisher(topic) for topic in ('label', 'label_truth', 'image')]
     assert peer.spin_until(lambda: all(p.get_subscription_count() for p in publishers))
@@ -91,6 +103,18 @@ def test_live_scores_pairs_of_equal_stamp(
     # Image, truth, prediction and error side by side.
     assert worst.shape == (4, 24, 3)
     np.testing.assert_array_equal(worst[:, :6, ::-1], rgb)
+    page = (tmp_path / 'report' / 'index.html').read_text()
+    for text in (
+        'ros2 run spssn_ros evaluate_node --ros-args -r label:=/label -r label_truth:=/label_trut',
+        f'-p weights:={tiny_weights}',
+        'stamp 2.000000000, /label',
+        'dropped frames',
+        'latency p99',
+        'against earlier.json',
+    ):
+        assert text in page
+    assert 'mode:=live' not in page
+    assert 'earlier.json' in node.output
     if ending == 'service':
         assert node.stop() == 0
     assert 'mIoU' in node.output
@@ -118,6 +142,8 @@ def test_offline_mode_scores_a_bag_and_ends(
     [
         ({'mode': 'sideways'}, "mode is 'sideways'; give live or offline"),
         ({'mode': 'offline'}, "mode is 'offline' but bag is empty; give -p bag:=PATH"),
+        ({'compare': '/nowhere.json'}, 'cannot compare with /nowhere.json: no such file'),
+        ({'compare': '[1, 2]'}, 'compare is [1, 2]; give a file or a list of files'),
         ({'mode': 'offline', 'bag': '/nowhere'}, 'bag /nowhere does not exist; check the path'),
     ],
 )

@@ -13,7 +13,9 @@
 # limitations under the License.
 """`spssn evaluate` and the command's manners: exit statuses, one-line errors."""
 
+import html
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +64,33 @@ def test_scores_report_and_json(bag: Path, weights: Path, tmp_path: Path) -> Non
     assert scores['global_average'] == pytest.approx(1 - 1 / (2 * 40 * 56 - 1))
     assert scores['weights'] == str(weights)
     assert {p.name for p in report.iterdir()} >= {'scores.json', 'scores.csv', 'worst_1.png'}
+    page = (report / 'index.html').read_text()
+    # The command as it was given, the bag, its topics, and what the weights say of themselves.
+    words = shlex.join(['spssn', *command, '--report', str(report)])
+    for text in (words, str(bag), '/camera/image_raw', '/camera/label_truth', 'chain length'):
+        assert html.escape(text) in page
+
+
+def test_earlier_scores_stand_beside_in_the_table_and_the_page(
+    bag: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ['evaluate', str(bag), '--weights', str(weights)]
+    first, other = tmp_path / 'first.json', tmp_path / 'other.json'
+    assert main([*command, '--json', str(first)]) == 0
+    scores = json.loads(first.read_text())
+    scores['miou'] -= 0.25
+    other.write_text(json.dumps(scores))
+    capsys.readouterr()
+    compare = ['--compare', str(first), '--compare', str(other)]
+    assert main([*command, *compare, '--report', str(tmp_path / 'report')]) == 0
+    output = capsys.readouterr()
+    mean = next(line for line in output.out.splitlines() if line.startswith('│ mean'))
+    assert '+0.00' in mean
+    assert '+25.00' in mean
+    assert f'report in {tmp_path / "report" / "index.html"}' in output.err
+    page = (tmp_path / 'report' / 'index.html').read_text()
+    assert page.count('against first.json') == page.count('against other.json') > 0
+    assert '+25.0' in page
 
 
 def test_json_to_stdout_is_nothing_but_json(
@@ -103,6 +132,8 @@ def test_recorded_predictions_need_no_network(
         (['BAG', '--weights', 'nosuch'], "spssn: no weights file 'nosuch'; give the path"),
         (['BAG', '--weights', __file__], 'is not a safetensors file'),
         (['BAG', '--input-size', '7x7'], "spssn: input_size is '7x7'; give auto, native or"),
+        (['BAG', '--compare', 'nosuch.json'], 'spssn: cannot compare with nosuch.json: no such'),
+        (['nobag', '--compare', __file__], 'test_evaluate.py: not JSON'),
         (['BAG', '--fail-under', '65'], 'spssn: --fail-under is 65.0; give a fraction'),
     ],
 )
