@@ -22,8 +22,7 @@ from spssn_ros.errors import ConfigError
 from spssn_ros.evaluation.evaluate import EvaluationConfig
 from spssn_ros.evaluation.report import Run, print_scores, read_earlier
 from spssn_ros.evaluation.result import write_text
-from spssn_ros.evaluation.run import run_evaluation
-from spssn_ros.models import read_info
+from spssn_ros.evaluation.run import run_evaluation, scored_classes
 from spssn_ros.tools.options import add_engine_options, segmenter_from
 
 
@@ -68,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     if args.fail_under is not None and not 0 <= args.fail_under <= 1:
         raise ConfigError(f'--fail-under is {args.fail_under}; give a fraction from 0 to 1')
     config = EvaluationConfig(args.bags, args.image_topic, args.label_topic, args.prediction_topic)
-    compared = read_earlier(args.compare, read_info(args.weights).label_set)
+    compared = read_earlier(args.compare, scored_classes(config, args.weights))
     segmenter = None if args.prediction_topic else segmenter_from(args)
     this_run = Run(args.command_line, str(Path.cwd()), describe_machine())
     result = run_evaluation(config, segmenter, args.weights, args.report, this_run, compared)

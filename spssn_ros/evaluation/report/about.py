@@ -45,7 +45,8 @@ class About:
 
     Attributes:
         run: command and machine.
-        weights: file or name of the weights whose classes are scored.
+        weights: file or name of the weights, in a live evaluation those that name the classes; ''
+            for recorded labels.
         info: what these weights say of themselves.
         truth_topic: where the truth came from.
         compared: earlier evaluations to stand beside.
@@ -54,6 +55,6 @@ class About:
 
     run: Run
     weights: str
-    info: WeightsInfo
+    info: WeightsInfo | None
     truth_topic: str = ''
     compared: Sequence[Earlier] = ()

@@ -99,7 +99,7 @@ def render(result: EvaluationResult, gallery: Gallery, about: About) -> str:
         median_score=gallery.median_score(),
         legend=list(zip(result.label_set.names, result.label_set.palette, strict=True)),
         error_legend=[('wrong', WRONG), ('right', RIGHT), ('not scored', UNSCORED)],
-        weights=list(_weights(about.info)),
+        weights=list(_weights(about.info)) if about.info else [],
         machine=[(key, value) for key, value in about.run.machine.items() if value is not None],
     )
 
