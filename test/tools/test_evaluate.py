@@ -118,10 +118,15 @@ def test_recorded_predictions_need_no_network(
         for topic, labels in (('/truth', truth), ('/segment_node/label', prediction)):
             bag.write_image(topic, 10**9, 'camera', labels)
     topics = ['--label-topic', '/truth', '--prediction-topic', '/segment_node/label']
-    assert main(['evaluate', str(tmp_path / 'recorded'), *topics, '--json', '-']) == 0
+    report = ['--report', str(tmp_path / 'report')]
+    assert main(['evaluate', str(tmp_path / 'recorded'), *topics, '--json', '-', *report]) == 0
     scores = json.loads(capsys.readouterr().out)
     assert scores['miou'] == pytest.approx((9 / 10 + 10 / 11) / 2)
     assert (scores['device'], scores['weights']) == ('recorded', '')
+    # The page shows frames without an image, and no weights that had no part in it.
+    page = (tmp_path / 'report' / 'index.html').read_text()
+    assert (page.count('alt="truth"'), page.count('alt="image"')) == (2, 0)
+    assert '<details>' not in page
 
 
 @pytest.mark.parametrize(
