@@ -26,7 +26,10 @@ class ConvBNReLU(nn.Sequential):
     """Convolution without bias, batch norm, ReLU: (N, in, H, W) -> (N, out, H/stride, W/stride).
 
     `relu=False` leaves the result linear, `groups=in_channels` makes the convolution depthwise.
+    Neither kernel nor dilation changes the size: the border is padded with zeros.
     """
+
+    activation: type[nn.ReLU] | type[nn.ReLU6] = nn.ReLU
 
     def __init__(
         self,
@@ -37,21 +40,24 @@ class ConvBNReLU(nn.Sequential):
         groups: int = 1,
         bias: bool = False,
         relu: bool = True,
+        dilation: int | tuple[int, int] = 1,
     ) -> None:
+        rows, columns = (dilation, dilation) if isinstance(dilation, int) else dilation
         layers: list[nn.Module] = [
             nn.Conv2d(
                 in_channels,
                 out_channels,
                 kernel_size,
                 stride,
-                padding=kernel_size // 2,
+                padding=(kernel_size // 2 * rows, kernel_size // 2 * columns),
+                dilation=(rows, columns),
                 groups=groups,
                 bias=bias,
             ),
             nn.BatchNorm2d(out_channels),
         ]
         if relu:
-            layers.append(nn.ReLU(inplace=True))
+            layers.append(self.activation(inplace=True))
         super().__init__(*layers)
 
 
@@ -176,6 +182,19 @@ class FeatureFusion(nn.Module):
         return functional.relu(self.pointwise(self.depthwise(resize(deep, size))) + shallow)
 
 
+class AuxiliaryHead(nn.Sequential):
+    """Logits from inside a network, for a loss in training: (N, in, H, W) -> (N, classes, H, W).
+
+    The paper (Fast-SCNN, sec. 4.1) leaves its layers open: a 3x3 convolution to 32 channels and a
+    1x1 convolution here.
+    """
+
+    def __init__(self, in_channels: int, num_classes: int, dropout: float = 0.1) -> None:
+        super().__init__(
+            ConvBNReLU(in_channels, 32, 3), nn.Dropout(dropout), nn.Conv2d(32, num_classes, 1)
+        )
+
+
 class Classifier(nn.Sequential):
     """Two DSConvs, dropout and a 1x1 convolution: (N, C, H, W) -> (N, num_classes, H, W)."""
 
@@ -186,3 +205,12 @@ class Classifier(nn.Sequential):
             nn.Dropout(dropout),
             nn.Conv2d(channels, num_classes, 1),
         )
+
+
+def initialise(model: nn.Module) -> None:
+    """Initialise in place for training from scratch: He normal (fan out), biases zero."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

@@ -20,14 +20,21 @@ from typing import Any
 from torch import nn
 
 from spssn_ros.errors import ConfigError
+from spssn_ros.models.fast_scnn import FastSCNN
+from spssn_ros.models.network import Network
 from spssn_ros.models.spssn import SPSSN
+from spssn_ros.models.spssn_stream import SPSSNStream
 
-_MODELS: dict[str, Callable[..., nn.Module]] = {'spssn': SPSSN}
+_MODELS: dict[str, Callable[..., Network]] = {
+    'spssn': SPSSN,
+    'spssn_stream': SPSSNStream,
+    'fast_scnn': FastSCNN,
+}
 
 MODEL_NAMES: tuple[str, ...] = tuple(_MODELS)
 
 
-def create_model(name: str, num_classes: int = 19, **options: Any) -> nn.Module:
+def create_model(name: str, num_classes: int = 19, **options: Any) -> Network:
     """Return the network `name`, freshly initialised.
 
     Its attribute `output_stride` relates (N, 3, H, W) float input to
@@ -36,7 +43,8 @@ def create_model(name: str, num_classes: int = 19, **options: Any) -> nn.Module:
     Args:
         name: one of `MODEL_NAMES`.
         num_classes: number of output channels.
-        options: the network's own arguments, such as `chain_length` of SPSSN.
+        options: the network's own arguments, such as `chain_length` of SPSSN. Those with
+            auxiliary heads take `auxiliary=True`, for training.
 
     Raises:
         ConfigError: unknown name or option, or an option out of range.

@@ -20,26 +20,25 @@
 from torch import Tensor, nn
 
 from spssn_ros.errors import ConfigError
-from spssn_ros.models.blocks import (
-    Classifier,
-    ConvBNReLU,
-    FeatureFusion,
-    LearningToDownsample,
-    PyramidPooling,
-    bottleneck_unit,
-    resize,
-)
+from spssn_ros.models.blocks import ConvBNReLU, initialise, resize
+from spssn_ros.models.fast_scnn import FastSCNN
 
 
 class ChainedResidualPooling(nn.Module):
     """Light-weight chained residual pooling (Nekrasov 2018): (N, C, H, W) -> (N, C, H, W).
 
     `length` pairs of a 5x5 max pool and a 1x1 convolution; each convolution's output joins the
-    running sum and feeds the next pool.
+    running sum and feeds the next pool. Without pairs it is the identity.
+
+    Raises:
+        ConfigError: `length` is negative.
+
     """
 
     def __init__(self, channels: int, length: int) -> None:
         super().__init__()
+        if length < 0:
+            raise ConfigError(f'chain_length is {length}; give 0 (no pooling) or more')
         self.pool = nn.MaxPool2d(5, stride=1, padding=2)
         self.convs = nn.ModuleList(
             nn.Conv2d(channels, channels, 1, bias=False) for _ in range(length)
@@ -67,22 +66,24 @@ class StagePooling(nn.Module):
         return resize(self.pooling(self.pointwise(x)), size)
 
 
-class SPSSN(nn.Module):
+class SPSSN(FastSCNN):
     """The stage-pooling network: 1,421,571 parameters at 19 classes, batch norm not counted.
+
+    Fast-SCNN, and four stage-pooling modules whose outputs join the shallow branch.
 
     Args:
         num_classes: number of output channels.
         chain_length: pool + conv pairs in a stage-pooling module. The published parameter count
-            holds with 4; the paper's text and Fig. 2b speak of 2 (1,290,499 parameters).
+            holds with 4; the paper's text and Fig. 2b speak of 2 (1,290,499 parameters). 0 leaves
+            of stage pooling the 1x1 convolution and the upsampling.
         first_stride: stride of the first bottleneck unit: 2, or 1 as the paper does for CamVid.
         dropout: probability before the last convolution, in training.
+        auxiliary: also make Fast-SCNN's heads for auxiliary losses.
 
     Raises:
         ConfigError: a value outside its range.
 
     """
-
-    output_stride = 8
 
     def __init__(
         self,
@@ -90,61 +91,31 @@ class SPSSN(nn.Module):
         chain_length: int = 4,
         first_stride: int = 2,
         dropout: float = 0.1,
+        auxiliary: bool = False,
     ) -> None:
-        super().__init__()
-        if num_classes < 1:
-            raise ConfigError(f'num_classes is {num_classes}; give at least 1')
-        if chain_length < 1:
-            raise ConfigError(f'chain_length is {chain_length}; give at least 1 (4 or 2)')
-        if first_stride not in (1, 2):
-            raise ConfigError(f'first_stride is {first_stride}; give 1 or 2')
-        if not 0 <= dropout < 1:
-            raise ConfigError(f'dropout is {dropout}; give a probability from 0 to below 1')
-        channels = 128
-        self.downsample = LearningToDownsample()
-        # Deep branch (sec. 4.2); the stage-pooling modules (sec. 4.3) tap what enters each unit
-        # and what leaves the last one.
-        self.units = nn.ModuleList(
-            [
-                bottleneck_unit(64, 64, first_stride),
-                bottleneck_unit(64, 96, 2),
-                bottleneck_unit(96, channels, 1),
-            ]
-        )
+        super().__init__(num_classes, first_stride, dropout=dropout, auxiliary=auxiliary)
         self.stage_poolings = nn.ModuleList(
-            StagePooling(width, channels, chain_length) for width in (64, 64, 96, channels)
+            StagePooling(width, self.channels, chain_length) for width in (64, 64, 96, 128)
         )
-        self.pyramid = PyramidPooling(channels)
-        # Shallow branch (sec. 4.4), linear: its ReLU comes after fusion (sec. 4.5).
-        self.shallow = ConvBNReLU(64, channels, bias=True, relu=False)
-        self.fusion = FeatureFusion(channels)
-        self.classifier = Classifier(channels, num_classes, dropout)
-        initialise(self)
+        initialise_pooling(self.stage_poolings)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, 3, H, W) float, H and W at least 32, to logits (N, num_classes, H/8, W/8)."""
-        x = self.downsample(x)
-        size = (x.shape[-2], x.shape[-1])
-        shallow = self.shallow(x) + self.stage_poolings[0](x, size)
-        for unit, stage_pooling in zip(self.units, self.stage_poolings[1:], strict=True):
-            x = unit(x)
-            shallow = shallow + stage_pooling(x, size)
-        logits: Tensor = self.classifier(self.fusion(self.pyramid(x), shallow))
-        return logits
+    def shallow_branch(self, stages: list[Tensor]) -> Tensor:
+        """See `FastSCNN.shallow_branch`: its 1x1 convolution plus every stage, pooled."""
+        size = (stages[0].shape[-2], stages[0].shape[-1])
+        total = super().shallow_branch(stages)
+        for stage_pooling, stage in zip(self.stage_poolings, stages, strict=True):
+            total = total + stage_pooling(stage, size)
+        return total
 
 
-def initialise(model: nn.Module) -> None:
-    """Initialise in place for training from scratch: He normal (fan out), biases zero.
+def initialise_pooling(modules: nn.Module) -> None:
+    """Initialise pooling modules in place for training from scratch.
 
     The convolutions of the chains have no batch norm behind them, so they start near zero: each
     chain begins as about the identity and the sums keep their scale.
     """
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-    for module in model.modules():
+    initialise(modules)
+    for module in modules.modules():
         if isinstance(module, ChainedResidualPooling):
             for conv in module.convs:
                 assert isinstance(conv, nn.Conv2d)

@@ -183,11 +183,19 @@ def load_weights(name: str | os.PathLike[str]) -> tuple[nn.Module, WeightsInfo]:
 def save_weights(path: str | os.PathLike[str], model: nn.Module, info: WeightsInfo) -> None:
     """Write the network's state and `info` to `path`, atomically.
 
+    Auxiliary heads, which only training uses, are left out, and so is the option that makes them.
+
     Raises:
         OSError: the folder is missing or not writable, or the disk is full.
 
     """
-    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    tensors = {
+        key: value.detach().cpu().contiguous()
+        for key, value in model.state_dict().items()
+        if not key.startswith('auxiliary.')
+    }
+    options = {key: value for key, value in info.options.items() if key != 'auxiliary'}
+    info = dataclasses.replace(info, options=options)
     # Not save_file, whose files nobody but their owner may read.
     write_whole(Path(path), save(tensors, info.to_metadata()))
 

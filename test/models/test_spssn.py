@@ -41,7 +41,12 @@ def network() -> nn.Module:
 
 @pytest.mark.parametrize(
     ('options', 'expected'),
-    [({}, 1_421_571), ({'chain_length': 2}, 1_290_499), ({'first_stride': 1}, 1_421_571)],
+    [
+        ({}, 1_421_571),
+        ({'chain_length': 2}, 1_290_499),
+        ({'chain_length': 0}, 1_159_427),
+        ({'first_stride': 1}, 1_421_571),
+    ],
 )
 def test_parameter_counts_are_the_published_ones(options: dict[str, int], expected: int) -> None:
     assert count_parameters(create_model('spssn', 19, **options)) == expected
@@ -190,7 +195,7 @@ def test_a_seed_fixes_the_network() -> None:
     ('options', 'text'),
     [
         ({'num_classes': 0}, r'^num_classes is 0; give at least 1$'),
-        ({'chain_length': 0}, r'^chain_length is 0; give at least 1 \(4 or 2\)$'),
+        ({'chain_length': -1}, r'^chain_length is -1; give 0 \(no pooling\) or more$'),
         ({'first_stride': 3}, r'^first_stride is 3; give 1 or 2$'),
         ({'dropout': 1.5}, r'^dropout is 1\.5; give a probability from 0 to below 1$'),
     ],

@@ -222,7 +222,7 @@ def test_damaged_metadata(
     ('key', 'value', 'reason'),
     [
         ('model', '"unet"', "no network 'unet'"),
-        ('options', '{"chain_length": 0}', 'chain_length is 0'),
+        ('options', '{"chain_length": -1}', 'chain_length is -1'),
         ('options', '{"chain": 1}', 'takes no such option'),
         ('options', '{"num_classes": 3}', 'num_classes'),
         ('options', '{"chain_length": 1}', r'Unexpected key.*pooling\.convs\.1\.weight'),
