@@ -125,7 +125,7 @@ def count_flops(model: nn.Module, size: Size) -> int:
     # On the meta device only shapes are computed.
     image = torch.zeros(1, 3, size[1], size[0], device='meta')
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        copy.deepcopy(model).to('meta')(image)
+        copy.deepcopy(model).to('meta').eval()(image)
     return int(counter.get_total_flops())
 
 

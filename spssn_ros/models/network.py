@@ -62,7 +62,8 @@ class Network(nn.Module, ABC):
         """
         if self.auxiliary is None:
             raise ConfigError(
-                'the network was made without auxiliary heads; give create_model auxiliary=True'
+                'the network has no auxiliary heads; those that can have them (fast_scnn, spssn, '
+                'spssn_stream) are made with auxiliary=True'
             )
         logits, features = self.run(x)
         heads = zip(self.auxiliary, features, strict=True)

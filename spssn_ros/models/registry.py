@@ -20,6 +20,12 @@ from typing import Any
 from torch import nn
 
 from spssn_ros.errors import ConfigError
+from spssn_ros.models.deeplab import (
+    MobileNetV2Basic,
+    MobileNetV2DPC,
+    ShuffleNetV2Basic,
+    ShuffleNetV2DPC,
+)
 from spssn_ros.models.fast_scnn import FastSCNN
 from spssn_ros.models.network import Network
 from spssn_ros.models.spssn import SPSSN
@@ -29,6 +35,10 @@ _MODELS: dict[str, Callable[..., Network]] = {
     'spssn': SPSSN,
     'spssn_stream': SPSSNStream,
     'fast_scnn': FastSCNN,
+    'shufflenetv2_basic': ShuffleNetV2Basic,
+    'shufflenetv2_dpc': ShuffleNetV2DPC,
+    'mobilenetv2_basic': MobileNetV2Basic,
+    'mobilenetv2_dpc': MobileNetV2DPC,
 }
 
 MODEL_NAMES: tuple[str, ...] = tuple(_MODELS)
