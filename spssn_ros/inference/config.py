@@ -81,10 +81,10 @@ class InputSize:
             return cls(native=True)
         return cls(fixed=parse_size(text, 'input_size', ('auto', 'native')))
 
-    def for_frame(self, frame: Size, trained: Size) -> Size:
+    def for_frame(self, frame: Size, trained: Size, stride: int = 8) -> Size:
         """Return the (width, height) at which a frame of that size enters the network.
 
-        Sides that differ from the frame's are multiples of 8, the stride of the logits.
+        Sides that differ from the frame's are multiples of `stride`, that of the logits.
         """
         if self.fixed is not None:
             return self.fixed
@@ -95,7 +95,7 @@ class InputSize:
             scale = 1.0
         if scale == 1.0 and min(frame) >= MIN_SIDE:
             return frame
-        return _sided(width * scale), _sided(height * scale)
+        return _sided(width * scale, stride), _sided(height * scale, stride)
 
 
 def parse_size(text: str, name: str, keywords: tuple[str, ...]) -> Size:
@@ -115,8 +115,8 @@ def parse_size(text: str, name: str, keywords: tuple[str, ...]) -> Size:
     return size
 
 
-def _sided(length: float) -> int:
-    return max(MIN_SIDE, round(length / 8) * 8)
+def _sided(length: float, stride: int) -> int:
+    return max(MIN_SIDE, round(length / stride) * stride)
 
 
 @dataclass(frozen=True)

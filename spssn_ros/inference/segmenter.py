@@ -17,7 +17,6 @@ import os
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from spssn_ros.inference.backend import Segmentation
 from spssn_ros.inference.config import InferenceConfig, Size
@@ -25,7 +24,7 @@ from spssn_ros.inference.fold_bn import fold_batch_norm
 from spssn_ros.inference.plan import create_backend
 from spssn_ros.inference.preprocess import FromUint8, check_frame
 from spssn_ros.labels import LabelSet
-from spssn_ros.models import WeightsInfo, load_weights
+from spssn_ros.models import Network, WeightsInfo, load_weights
 
 
 class Segmenter:
@@ -42,10 +41,11 @@ class Segmenter:
     """
 
     def __init__(
-        self, model: nn.Module, info: WeightsInfo, config: InferenceConfig | None = None
+        self, model: Network, info: WeightsInfo, config: InferenceConfig | None = None
     ) -> None:
         self.info = info
         self.config = config or InferenceConfig()
+        self.output_stride = model.output_stride
         network = FromUint8(fold_batch_norm(model), info.normalisation).eval()
         self.backend, self.plan = create_backend(network, self.config)
 
@@ -90,7 +90,7 @@ class Segmenter:
 
     def input_size_for(self, frame: Size) -> Size:
         """Return the (width, height) at which a frame of that size enters the network."""
-        return self.config.input_size.for_frame(frame, self.info.input_size)
+        return self.config.input_size.for_frame(frame, self.info.input_size, self.output_stride)
 
     def warm_up(self, frame: Size | None = None) -> None:
         """Compile and run once for frames of (width, height), by default the training size."""

@@ -13,6 +13,8 @@
 # limitations under the License.
 """The networks: plain modules that map (N, 3, H, W) floats to logits at a stride."""
 
+from spssn_ros.models.network import Network
+from spssn_ros.models.predict import predict_labels, predict_probabilities
 from spssn_ros.models.registry import MODEL_NAMES, count_parameters, create_model
 from spssn_ros.models.weights import (
     Normalisation,
@@ -26,12 +28,15 @@ from spssn_ros.models.weights import (
 
 __all__ = [
     'MODEL_NAMES',
+    'Network',
     'Normalisation',
     'WeightsInfo',
     'count_parameters',
     'create_model',
     'find_weights',
     'load_weights',
+    'predict_labels',
+    'predict_probabilities',
     'read_info',
     'save_weights',
     'shipped_weights',

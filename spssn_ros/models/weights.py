@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from spssn_ros.errors import ConfigError, WeightsError
 from spssn_ros.files import write_whole
 from spssn_ros.labels import LabelSet
+from spssn_ros.models.network import Network
 from spssn_ros.models.registry import create_model
 
 FORMAT = 'spssn_ros/1'
@@ -161,7 +162,7 @@ def read_info(name: str | os.PathLike[str]) -> WeightsInfo:
     return _read(find_weights(name), with_tensors=False)[0]
 
 
-def load_weights(name: str | os.PathLike[str]) -> tuple[nn.Module, WeightsInfo]:
+def load_weights(name: str | os.PathLike[str]) -> tuple[Network, WeightsInfo]:
     """Return the network of a weights file, on the CPU and in evaluation mode, and its info.
 
     Raises:

@@ -52,6 +52,12 @@ def test_auto_keeps_area_and_aspect(frame: tuple[int, int], expected: tuple[int,
     assert InputSize.parse('auto').for_frame(frame, TRAINED) == expected
 
 
+def test_resized_frames_have_sides_of_the_network_s_stride() -> None:
+    # 588 x 294 has the training's area; 592 x 288 is the nearest in multiples of 16.
+    assert InputSize.parse('auto').for_frame((2048, 1024), TRAINED, stride=16) == (592, 288)
+    assert InputSize.parse('native').for_frame((20, 501), TRAINED, stride=16) == (32, 496)
+
+
 @pytest.mark.parametrize(
     ('frame', 'expected'),
     [
