@@ -13,18 +13,26 @@
 # limitations under the License.
 """Speed of the networks and of the engine. Needs no ROS."""
 
+from spssn_ros.benchmarking.counting import ModelCount, count_gflops, count_model
 from spssn_ros.benchmarking.engine import EngineBenchmark, benchmark_engine
 from spssn_ros.benchmarking.machine import describe_machine
-from spssn_ros.benchmarking.models import ModelsBenchmark, benchmark_models
+from spssn_ros.benchmarking.models import ModelResult, ModelsBenchmark, benchmark_models
+from spssn_ros.benchmarking.published import COUNTED_AT, PUBLISHED
 from spssn_ros.benchmarking.timing import ENGINE_NOTE, FORWARD_NOTE, Timing
 
 __all__ = [
+    'COUNTED_AT',
     'ENGINE_NOTE',
     'FORWARD_NOTE',
+    'PUBLISHED',
     'EngineBenchmark',
+    'ModelCount',
+    'ModelResult',
     'ModelsBenchmark',
     'Timing',
     'benchmark_engine',
     'benchmark_models',
+    'count_gflops',
+    'count_model',
     'describe_machine',
 ]

@@ -11,26 +11,31 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Speed of the networks by the papers' protocol.
+"""Speed of the networks: by the papers' protocol, and from frame to labels beside it.
 
-As in the SPSSN paper (sec. 5.3): one image, batch norm merged into the convolutions, the forward
-pass alone, 200 iterations.
+The papers' protocol (SPSSN, sec. 5.3) is one image, batch norm merged into the convolutions, the
+forward pass alone, 200 iterations: input and output stay where the network has them, as floats.
+What a camera needs begins with a uint8 frame in the host's memory and ends with a label for every
+pixel there: normalisation, copies, upsampling and argmax count too.
 """
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from spssn_ros.benchmarking.counting import count_gflops
+from spssn_ros.benchmarking.published import PUBLISHED, Speed
 from spssn_ros.benchmarking.timing import Timing, time_calls
 from spssn_ros.errors import ConfigError
-from spssn_ros.inference.config import Device, InferenceConfig, Size
+from spssn_ros.inference import InferenceConfig, Segmenter
+from spssn_ros.inference.config import Device, Size
 from spssn_ros.inference.fold_bn import fold_batch_norm
 from spssn_ros.inference.plan import Plan, plan
-from spssn_ros.models import MODEL_NAMES, count_parameters, create_model
+from spssn_ros.labels import CITYSCAPES
+from spssn_ros.models import MODEL_NAMES, Network, Normalisation, WeightsInfo, create_model
+from spssn_ros.synthetic import StreetScene
 
 WARM_UP_ITERATIONS = 10
 
@@ -41,7 +46,7 @@ class ModelsBenchmark:
 
     Attributes:
         sizes: (width, height) of the input images.
-        iterations: timed forward passes a network and size.
+        iterations: timed calls a network, size and protocol.
         device: 'auto', 'cuda' or 'cpu'.
         precision: 'auto', 'float32', 'bfloat16' or 'float16'.
         cpu_threads: of torch on the CPU; 0 leaves them as they are.
@@ -63,15 +68,19 @@ class ModelsBenchmark:
     def __post_init__(self) -> None:
         if self.iterations < 1:
             raise ConfigError(f'iterations is {self.iterations}; give at least 1')
+        for name in self.models:
+            create_model(name)
         self.plan()
+
+    def inference(self) -> InferenceConfig:
+        """Return the settings of the engine, whose backend is PyTorch."""
+        return InferenceConfig.parse(
+            self.device, 'torch', self.precision, 'native', self.cpu_threads
+        )
 
     def plan(self) -> Plan:
         """Return the device and precision that are meant on this machine."""
-        return plan(
-            InferenceConfig.parse(
-                self.device, 'torch', self.precision, cpu_threads=self.cpu_threads
-            )
-        )
+        return plan(self.inference())
 
 
 @dataclass(frozen=True)
@@ -81,62 +90,56 @@ class ModelResult:
     Attributes:
         model: its name.
         size: (width, height).
-        parameters: without those of batch norm.
         gflops: of one forward pass, 1e9; a multiplication and an addition are two.
-        timing: of the forward pass.
+        forward: the forward pass alone, as the papers measure.
+        end_to_end: from a uint8 frame to uint8 labels of its size, both in the host's memory.
+        published: speeds of the forward pass from the papers, on their hardware.
 
     """
 
     model: str
     size: Size
-    parameters: int
     gflops: float
-    timing: Timing
+    forward: Timing
+    end_to_end: Timing
+    published: tuple[Speed, ...]
 
 
 def benchmark_models(config: ModelsBenchmark) -> Iterator[ModelResult]:
     """Measure every network at every size, one after another, by eager PyTorch."""
-    resolved = config.plan()
-    on_cuda = resolved.device is Device.CUDA
-    if config.cpu_threads and not on_cuda:
-        torch.set_num_threads(config.cpu_threads)
-    dtype: torch.dtype = getattr(torch, resolved.precision.value)
     for name in config.models:
         model = create_model(name)
-        parameters = count_parameters(model)
-        folded = fold_batch_norm(model)
-        network = copy.deepcopy(folded).to(resolved.device.value, dtype)
-        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        info = WeightsInfo(name, {}, CITYSCAPES, Normalisation(), config.sizes[0])
+        segmenter = Segmenter(model, info, config.inference())
         for size in config.sizes:
             yield ModelResult(
                 name,
                 size,
-                parameters,
-                round(count_flops(folded, size) / 1e9, 3),
-                _time_forward(network, size, dtype, config.iterations, on_cuda),
+                count_gflops(model, size),
+                _time_forward(model, size, config),
+                _time_segmenter(segmenter, size, config.iterations),
+                PUBLISHED[name].speeds_at(size),
             )
 
 
-def count_flops(model: nn.Module, size: Size) -> int:
-    """Return the floating-point operations of a forward pass at (width, height).
-
-    Those of convolutions and matrix products; a multiplication and an addition are two.
-    """
-    # On the meta device only shapes are computed.
-    image = torch.zeros(1, 3, size[1], size[0], device='meta')
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        copy.deepcopy(model).to('meta').eval()(image)
-    return int(counter.get_total_flops())
-
-
 @torch.inference_mode()
-def _time_forward(
-    network: nn.Module, size: Size, dtype: torch.dtype, iterations: int, on_cuda: bool
-) -> Timing:
+def _time_forward(model: Network, size: Size, config: ModelsBenchmark) -> Timing:
+    resolved = config.plan()
+    on_cuda = resolved.device is Device.CUDA
+    dtype: torch.dtype = getattr(torch, resolved.precision.value)
     width, height = size
+    network = fold_batch_norm(model).to(resolved.device.value, dtype)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     image = torch.rand(1, 3, height, width)
-    image = image.to('cuda' if on_cuda else 'cpu', dtype, memory_format=torch.channels_last)
+    image = image.to(resolved.device.value, dtype, memory_format=torch.channels_last)
     # cuDNN tries its algorithms during the warm-up and keeps the fastest.
     with torch.backends.cudnn.flags(enabled=True, benchmark=True):
-        time_calls(lambda: network(image), WARM_UP_ITERATIONS, on_cuda)
-        return Timing.of(time_calls(lambda: network(image), iterations, on_cuda))
+        time_calls(partial(network, image), WARM_UP_ITERATIONS, on_cuda)
+        return Timing.of(time_calls(partial(network, image), config.iterations, on_cuda))
+
+
+def _time_segmenter(segmenter: Segmenter, size: Size, iterations: int) -> Timing:
+    frame = StreetScene(0, *size).render(0.0)[0]
+    # The labels are in the host's memory when a call returns, on CUDA too.
+    time_calls(partial(segmenter, frame), WARM_UP_ITERATIONS, on_cuda=False)
+    return Timing.of(time_calls(partial(segmenter, frame), iterations, on_cuda=False))

@@ -14,49 +14,30 @@
 """`spssn benchmark`: speed of the networks, of the engine and of the node."""
 
 import argparse
-import json
-import sys
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Callable
+from dataclasses import asdict
 
-from rich.console import Console
 from rich.table import Table
-from tqdm import tqdm
 
 from spssn_ros.benchmarking import (
     ENGINE_NOTE,
-    FORWARD_NOTE,
     EngineBenchmark,
-    ModelsBenchmark,
-    Timing,
     benchmark_engine,
-    benchmark_models,
     describe_machine,
 )
 from spssn_ros.errors import ConfigError, SpssnError
-from spssn_ros.evaluation.result import write_text
-from spssn_ros.inference.config import Device, Precision, Size, parse_size
-
-_Values = dict[str, Any]
-_Item = TypeVar('_Item')
-
-
-@dataclass(frozen=True)
-class Report:
-    """A finished benchmark.
-
-    Attributes:
-        settings: how it was measured.
-        results: one row each, as in the JSON.
-        table: the same for people.
-
-    """
-
-    settings: _Values
-    results: list[_Values]
-    table: Table
+from spssn_ros.inference.config import Device, Precision
+from spssn_ros.models import MODEL_NAMES
+from spssn_ros.tools import benchmark_models
+from spssn_ros.tools.benchmark_report import (
+    Report,
+    Values,
+    cells,
+    output,
+    parse_sizes,
+    size_text,
+    with_bar,
+)
 
 
 def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -71,10 +52,22 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
 
     models = kinds.add_parser(
         'models',
-        help='every network, forward pass alone, as the papers measure',
-        description='Eager PyTorch, one image, batch norm merged, after a warm-up.',
+        help='every network, beside what its paper publishes',
+        description='Parameters, operations and speed by eager PyTorch, one image, after a '
+        'warm-up: the forward pass alone, batch norm merged, as the papers measure, and end to '
+        'end, from a uint8 frame to labels of its size. 19 classes, random weights.',
     )
-    _add_options(models, _models, '2048x1024,1024x512,480x360', iterations=200)
+    models.add_argument(
+        '--models',
+        default=','.join(MODEL_NAMES),
+        metavar='NAME,...',
+        help='default: %(default)s',
+    )
+    models.add_argument(
+        '--count-only', action='store_true', help='parameters and operations, without timing'
+    )
+    sizes = '2048x1024,1024x1024,1024x512,720x720,480x360'
+    _add_options(models, benchmark_models.measure, sizes, iterations=200)
     _add_device_options(models, 'float32')
 
     engine = kinds.add_parser(
@@ -110,6 +103,7 @@ def _add_options(
             '--iterations', type=int, default=iterations, help='a row; default: %(default)s'
         )
     parser.add_argument('--json', metavar='FILE', help="write the numbers; '-' for stdout")
+    parser.add_argument('--markdown', metavar='FILE', help='write the tables')
     parser.set_defaults(func=run, measure=measure, what=parser.prog.split()[-1])
 
 
@@ -137,77 +131,20 @@ def run(args: argparse.Namespace) -> int:
     # Before measuring: the load is then that of other programs.
     machine = describe_machine()
     report: Report = args.measure(args)
-    text = json.dumps(
-        {
-            'benchmark': args.what,
-            'machine': machine,
-            'settings': report.settings,
-            'results': report.results,
-        },
-        indent=2,
-    )
-    if args.json == '-':
-        print(text)
-        return 0
-    console = Console()
-    console.print(report.table)
-    for key, value in (report.settings | machine).items():
-        console.print(f'{key}: {value}', highlight=False, soft_wrap=True)
-    if args.json:
-        write_text(Path(args.json), text + '\n')
-        print(f'written to {args.json}', file=sys.stderr)
+    output(report, args.what, machine, args.json, args.markdown)
     return 0
-
-
-def _models(args: argparse.Namespace) -> Report:
-    config = ModelsBenchmark(
-        _sizes(args.sizes), args.iterations, args.device, args.precision, args.cpu_threads
-    )
-    total = len(config.models) * len(config.sizes)
-    found = list(_with_bar(benchmark_models(config), total))
-    resolved = config.plan()
-    settings = {
-        'device': resolved.device.value,
-        'precision': resolved.precision.value,
-        'iterations': config.iterations,
-        'timing': FORWARD_NOTE,
-        'measured': 'forward pass alone, one image, batch norm merged',
-        'gflops': 'a multiplication and an addition are two operations',
-    }
-    results = [
-        {
-            'model': result.model,
-            'size': _text(result.size),
-            'parameters': result.parameters,
-            'gflops': result.gflops,
-            **asdict(result.timing),
-        }
-        for result in found
-    ]
-    table = Table('network', 'size', title='Networks')
-    for column in ('parameters', 'GFLOPs', 'median ms', 'p95 ms', 'FPS'):
-        table.add_column(column, justify='right')
-    for result in found:
-        table.add_row(
-            result.model,
-            _text(result.size),
-            f'{result.parameters:,}',
-            f'{result.gflops:.2f}',
-            *_cells(result.timing),
-        )
-    return Report(settings, results, table)
 
 
 def _engine(args: argparse.Namespace) -> Report:
     config = EngineBenchmark(
-        _sizes(args.sizes),
+        parse_sizes(args.sizes),
         args.weights,
         args.iterations,
         args.device,
         args.precision,
         args.cpu_threads,
     )
-    found = list(_with_bar(benchmark_engine(config), len(config.sizes)))
+    found = list(with_bar(benchmark_engine(config), len(config.sizes)))
     settings = {
         'weights': config.weights,
         'iterations': config.iterations,
@@ -216,7 +153,7 @@ def _engine(args: argparse.Namespace) -> Report:
     }
     results = [
         {
-            'size': _text(result.size),
+            'size': size_text(result.size),
             'engines': {name: asdict(timing) for name, timing in result.timings.items()},
             'times_as_fast': result.times_as_fast(),
         }
@@ -228,17 +165,17 @@ def _engine(args: argparse.Namespace) -> Report:
     for result in found:
         ratios = result.times_as_fast()
         for number, (name, timing) in enumerate(result.timings.items()):
-            size = '' if number else _text(result.size)
-            table.add_row(size, name, *_cells(timing), f'{ratios[name]:.2f}')
+            size = '' if number else size_text(result.size)
+            table.add_row(size, name, *cells(timing), f'{ratios[name]:.2f}')
         table.add_section()
-    return Report(settings, results, table)
+    return Report(settings, {'results': results}, (table,))
 
 
 def _node(args: argparse.Namespace) -> Report:
     for option, value in (('rate', args.rate), ('seconds', args.seconds)):
         if not 0 < value < float('inf'):
             raise ConfigError(f'--{option} is {value}; give a number above 0')
-    sizes = _sizes(args.sizes)
+    sizes = parse_sizes(args.sizes)
     try:
         # Imported here, so that the others work without ROS.
         from spssn_ros.nodes.benchmark import benchmark_node
@@ -249,40 +186,22 @@ def _node(args: argparse.Namespace) -> Report:
         ) from error
     results = [
         benchmark_node(width, height, args.rate, args.seconds, args.weights)
-        for width, height in _with_bar(sizes, len(sizes))
+        for width, height in with_bar(sizes, len(sizes))
     ]
     settings = {'weights': args.weights, 'rate_hz': args.rate, 'seconds': args.seconds}
-    table = Table('', *(_text(size) for size in sizes), title='segment_node over DDS')
+    table = Table('', *(size_text(size) for size in sizes), title='segment_node over DDS')
     rows = [_flat(result) for result in results]
     for key in dict.fromkeys(key for row in rows for key in row):
         table.add_row(key, *(str(row.get(key, '')) for row in rows))
-    return Report(settings, results, table)
+    return Report(settings, {'results': results}, (table,))
 
 
-def _flat(values: _Values, prefix: str = '') -> _Values:
+def _flat(values: Values, prefix: str = '') -> Values:
     """Return nested values under names such as 'latency_ms p50'."""
-    flat: _Values = {}
+    flat: Values = {}
     for key, value in values.items():
         if isinstance(value, dict):
             flat |= _flat(value, f'{prefix}{key} ')
         else:
             flat[f'{prefix}{key}'] = value
     return flat
-
-
-def _cells(timing: Timing) -> tuple[str, str, str]:
-    return f'{timing.median_ms:.2f}', f'{timing.p95_ms:.2f}', f'{timing.fps:.1f}'
-
-
-def _sizes(text: str) -> tuple[Size, ...]:
-    return tuple(
-        parse_size(part, '--sizes', ('several after commas',)) for part in text.split(',')
-    )
-
-
-def _text(size: Size) -> str:
-    return f'{size[0]}x{size[1]}'
-
-
-def _with_bar(items: Iterable[_Item], total: int) -> Iterable[_Item]:
-    return tqdm(items, total=total, desc='measuring', unit='row', disable=None)

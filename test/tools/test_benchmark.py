@@ -24,22 +24,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from spssn_ros.benchmarking import ModelsBenchmark, Timing, engine
 from spssn_ros.benchmarking.engine import EngineResult
 from spssn_ros.benchmarking.machine import cpu_model
-from spssn_ros.benchmarking.models import count_flops
 from spssn_ros.labels import LabelSet
-from spssn_ros.models import (
-    MODEL_NAMES,
-    Normalisation,
-    WeightsInfo,
-    count_parameters,
-    create_model,
-    save_weights,
-)
+from spssn_ros.models import MODEL_NAMES, Normalisation, WeightsInfo, create_model, save_weights
 from spssn_ros.tools import benchmark as benchmark_tool
+from spssn_ros.tools import benchmark_models as benchmark_models_tool
 from spssn_ros.tools.main import main
 
 TIMING_KEYS = {'median_ms', 'p95_ms', 'fps', 'iterations'}
@@ -68,32 +60,63 @@ def benchmark(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     return run
 
 
+COUNT_KEYS = {
+    'model',
+    'parameters',
+    'parameters_with_batch_norm',
+    'size_mb',
+    'gflops',
+    'published',
+}
+
+
 def test_models(tmp_path: Path, benchmark: Callable[..., str]) -> None:
-    path = tmp_path / 'new' / 'models.json'
-    arguments = ('--sizes', '64x48,32x32', '--iterations', 2, '--device', 'cpu', '--json', path)
-    said = benchmark('models', *arguments)
-    for text in ('network', 'GFLOPs', '64x48', '1,421,571', 'on CUDA between two events'):
+    path, tables = tmp_path / 'new' / 'models.json', tmp_path / 'models.md'
+    names = ('--models', 'spssn,shufflenetv2_basic', '--sizes', '224x224,32x48')
+    how = ('--iterations', 2, '--device', 'cpu', '--json', path, '--markdown', tables)
+    said = benchmark('models', *names, *how)
+    for text in ('network', '224x224', '1,421,571', 'on CUDA between two events'):
         assert text in said
     report = json.loads(path.read_text())
-    assert report.keys() == {'benchmark', 'machine', 'settings', 'results'}
+    assert report.keys() == {'benchmark', 'machine', 'settings', 'networks', 'results'}
     assert report['benchmark'] == 'models'
     assert report['machine'].keys() == MACHINE_KEYS
     assert report['machine']['torch'] == torch.__version__
     assert report['settings']['precision'] == 'float32'
+    assert all(network.keys() == COUNT_KEYS for network in report['networks'])
+    assert [network['model'] for network in report['networks']] == ['spssn', 'shufflenetv2_basic']
+    assert report['networks'][1]['published']['size_mb'] == 4.6
     rows = report['results']
     assert [(row['model'], row['size']) for row in rows] == [
-        (name, size) for name in MODEL_NAMES for size in ('64x48', '32x32')
+        (name, size) for name in ('spssn', 'shufflenetv2_basic') for size in ('224x224', '32x48')
     ]
     for row in rows:
-        assert row.keys() == {'model', 'size', 'parameters', 'gflops', *TIMING_KEYS}
-        assert row['parameters'] == count_parameters(create_model(row['model']))
-        assert row['iterations'] == 2
-        assert 0 < row['median_ms'] <= row['p95_ms']
+        assert row.keys() == {'model', 'size', 'gflops', 'forward', 'end_to_end', 'published'}
+        for timing in (row['forward'], row['end_to_end']):
+            assert timing.keys() == TIMING_KEYS
+            assert timing['iterations'] == 2
+            assert 0 < timing['median_ms'] <= timing['p95_ms']
+    assert [speed['fps'] for speed in rows[2]['published']] == [19.65]
+    # The same rows for people: a line each, every one as long as its header.
+    counts, speeds = (
+        [line for line in part.splitlines() if line.startswith('|')]
+        for part in tables.read_text().split('\n## ')[1:]
+    )
+    assert [len(counts), len(speeds)] == [2 + 2, 2 + 4]
+    assert len({line.count('|') for line in counts}) == len({line.count('|') for line in speeds})
+    assert re.match(r'\| shufflenetv2_basic \| 224x224 \|.*\| +19\.65 \|', speeds[4])
 
 
-def test_a_multiplication_and_an_addition_are_two_operations() -> None:
-    conv = nn.Conv2d(3, 8, 3, padding=1, bias=False)
-    assert count_flops(conv, (20, 10)) == 2 * 20 * 10 * 8 * 3 * 9
+def test_models_counted_only(
+    benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmark_models_tool, 'benchmark_models', None)
+    report = json.loads(
+        benchmark('models', '--count-only', '--sizes', '64x48,480x360', '--json', '-')
+    )
+    assert [network['model'] for network in report['networks']] == list(MODEL_NAMES)
+    spssn = {row['size']: row['gflops'] for row in report['results'] if row['model'] == 'spssn'}
+    assert spssn == {'64x48': 0.032, '480x360': 1.688}
 
 
 def test_engine(benchmark: Callable[..., str], weights: Path) -> None:
@@ -177,6 +200,7 @@ def test_bad_input(benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatc
         (('models', '--sizes', '64x48,8'), "--sizes is '8'; give several after commas or WIDTHx"),
         (('models', '--iterations', 0), 'iterations is 0; give at least 1'),
         (('engine', '--iterations', -1), 'iterations is -1; give at least 1'),
+        (('models', '--models', 'spssn,unet'), "no network 'unet'; there are spssn, "),
         (('models', '--device', 'cuda'), "device is 'cuda' but torch sees no CUDA GPU"),
         (('engine', '--device', 'cuda'), "device is 'cuda' but torch sees no CUDA GPU"),
         (('engine', '--precision', 'float16'), "precision 'float16' needs CUDA"),
