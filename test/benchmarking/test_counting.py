@@ -13,6 +13,9 @@
 # limitations under the License.
 """The networks have the published numbers of parameters and operations."""
 
+import re
+from pathlib import Path
+
 import pytest
 from torch import nn
 
@@ -49,6 +52,27 @@ def test_counts_are_the_published_ones(name: str) -> None:
         assert count.size_mb == pytest.approx(published.size_mb, rel=0.015)
         assert published.gflops is not None
         assert count.gflops == pytest.approx(published.gflops, rel=0.01)
+
+
+@pytest.mark.parametrize('name', MODEL_NAMES)
+def test_the_documentation_s_table_is_what_is_counted(name: str) -> None:
+    text = (Path(__file__).parents[2] / 'docs' / 'networks.md').read_text(encoding='utf-8')
+    (row,) = re.findall(rf'^\| `{name}` \| (\d,.*) \|$', text, re.M)
+    count, published = count_model(name), PUBLISHED[name]
+    millions, size_mb, gflops = (
+        published.parameters_millions,
+        published.size_mb,
+        published.gflops,
+    )
+    assert [cell.strip() for cell in row.split('|')] == [
+        f'{count.parameters:,}',
+        '' if millions is None else f'{millions:.2f} M',
+        f'{count.parameters_with_batch_norm:,}',
+        f'{count.size_mb:.2f}',
+        '' if size_mb is None else f'{size_mb:.1f}',
+        f'{count.gflops:.3f}',
+        '' if gflops is None else f'{gflops:.2f}',
+    ]
 
 
 def test_a_multiplication_and_an_addition_are_two_operations() -> None:
