@@ -17,7 +17,9 @@ CamVid: 32 colour-coded classes (Brostow, Fauqueur, Cipolla 2009), grouped to th
 Sturgess et al. 2009 in the order SegNet made standard. Cityscapes: the 19 training classes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,9 @@ UNKNOWN = 255
 """Label of a pixel about which nothing is said (unlabelled truth, low confidence)."""
 
 Color = tuple[int, int, int]
+
+VOID_COLOR: Color = (0, 0, 0)
+"""Colour of pixels about which nothing is said, in images of label colours."""
 
 
 @dataclass(frozen=True)
@@ -228,27 +233,100 @@ def camvid_color_labels(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         DatasetError: a colour that is not one of the 32.
 
     """
-    # Every channel of the 32 colours is a multiple of 64 (0..3 in two bits), so that six bits
-    # make a perfect look-up index; what is no multiple is caught by comparing back.
-    colors = np.zeros((64, 3), np.uint8)
-    ids = np.full(64, UNKNOWN, np.uint8)
-    for color, (_, name) in CAMVID_32.items():
-        code = (color[0] >> 6) << 4 | (color[1] >> 6) << 2 | color[2] >> 6
-        colors[code] = color
-        ids[code] = UNKNOWN if name is None else CAMVID.index(name)
-    codes = (rgb[..., 0] >> 6) << 4 | (rgb[..., 1] >> 6) << 2 | rgb[..., 2] >> 6
-    wrong = (colors[codes] != rgb).any(axis=-1)
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
-        raise DatasetError(
-            f'colour {tuple(int(v) for v in rgb[row, column])} at row {row}, column {column} '
-            "is not one of CamVid's 32 label colours"
-        )
-    return ids[codes]
+    ids = {
+        color: UNKNOWN if name is None else CAMVID.index(name)
+        for color, (_, name) in CAMVID_32.items()
+    }
+    return _ids_of_colors(rgb, ids, "CamVid's 32 label colours")
+
+
+def color_labels(rgb: NDArray[np.uint8], label_set: LabelSet) -> NDArray[np.uint8]:
+    """Turn an image in a palette's colours, (H, W, 3) uint8 RGB, into (H, W) uint8 class ids.
+
+    Black is void, 255, unless it is the colour of a class. Undoes `label_colors`.
+
+    Raises:
+        ConfigError: two classes of the label set share a colour.
+        DatasetError: a colour that is not in the palette.
+
+    """
+    _check_palette(label_set)
+    ids = {VOID_COLOR: UNKNOWN} | {color: i for i, color in enumerate(label_set.palette)}
+    return _ids_of_colors(rgb, ids, 'the colours of the classes (or black, for void)')
+
+
+def label_colors(labels: NDArray[np.uint8], label_set: LabelSet) -> NDArray[np.uint8]:
+    """Turn (H, W) uint8 class ids, 255 void, into the palette's colours, (H, W, 3) uint8 RGB.
+
+    Void becomes black. `color_labels` gives back exactly the same ids.
+
+    Raises:
+        ConfigError: two classes share a colour, or void and a black class would.
+        DatasetError: an id that is no class.
+
+    """
+    _check_palette(label_set)
+    present = np.flatnonzero(np.bincount(labels.reshape(-1), minlength=256)).tolist()
+    strange = [i for i in present if len(label_set) <= i < UNKNOWN]
+    if strange:
+        raise DatasetError(f'label ids {strange} are beyond the classes 0..{len(label_set) - 1}')
+    if UNKNOWN in present and VOID_COLOR in label_set.palette:
+        name = label_set.names[label_set.palette.index(VOID_COLOR)]
+        raise ConfigError(f'class {name!r} is black, as void is; give it another colour')
+    return label_set.color_table()[labels]
 
 
 def cityscapes_ids(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Turn Cityscapes' labelIds, (H, W) uint8, into the 19 training ids, 255 for the rest."""
+    """Turn Cityscapes' labelIds into the 19 training ids, 255 for the rest.
+
+    Args:
+        labels: (H, W) uint8, values 0..33; 255 stands for -1, the licence plate.
+
+    Raises:
+        DatasetError: a value that is no Cityscapes id.
+
+    """
     table = np.full(256, UNKNOWN, np.uint8)
     table[list(CITYSCAPES_IDS)] = np.arange(len(CITYSCAPES))
+    present = np.flatnonzero(np.bincount(labels.reshape(-1), minlength=256)).tolist()
+    strange = [i for i in present if CITYSCAPES_IDS[-1] < i < UNKNOWN]
+    if strange:
+        raise DatasetError(f"label ids {strange} are beyond Cityscapes' 0..33 and -1")
     return table[labels]
+
+
+def _check_palette(label_set: LabelSet) -> None:
+    first: dict[Color, str] = {}
+    for name, color in zip(label_set.names, label_set.palette, strict=True):
+        if first.setdefault(color, name) != name:
+            raise ConfigError(
+                f'classes {first[color]!r} and {name!r} have one colour, {color}; give each its '
+                'own to tell them apart in pictures'
+            )
+
+
+def _ids_of_colors(
+    rgb: NDArray[np.uint8], ids: Mapping[Color, int], colors: str
+) -> NDArray[np.uint8]:
+    codes = rgb[..., 0].astype(np.uint32)
+    for channel in (1, 2):
+        codes <<= 8
+        codes |= rgb[..., channel]
+    found = _id_by_code(tuple(ids.items()))[codes]
+    if not found.all():
+        row, column = np.argwhere(found == 0)[0]
+        raise DatasetError(
+            f'colour {tuple(rgb[row, column].tolist())} at row {row}, column {column} '
+            f'is not one of {colors}'
+        )
+    found -= 1
+    return found.astype(np.uint8)
+
+
+@lru_cache(maxsize=4)
+def _id_by_code(ids: tuple[tuple[Color, int], ...]) -> NDArray[np.uint16]:
+    """Return a look-up table: id + 1 by 24-bit colour, 0 for none (such pages cost no memory)."""
+    table = np.zeros(1 << 24, np.uint16)
+    for (red, green, blue), class_id in ids:
+        table[red << 16 | green << 8 | blue] = class_id + 1
+    return table

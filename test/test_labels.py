@@ -30,6 +30,8 @@ from spssn_ros.labels import (
     camvid_color_labels,
     camvid_index_labels,
     cityscapes_ids,
+    color_labels,
+    label_colors,
 )
 
 # The 32 classes of the original label_colors.txt, grouped as in Sturgess et al. 2009.
@@ -112,8 +114,48 @@ def test_cityscapes_label_ids_become_training_ids() -> None:
     labels = np.array([[7, 8, 25, 31, 33], [0, 6, 9, 30, 255]], np.uint8)
     expected = np.array([[0, 1, 12, 16, 18], [255] * 5], np.uint8)
     np.testing.assert_array_equal(cityscapes_ids(labels), expected)
-    trained = cityscapes_ids(np.arange(256, dtype=np.uint8))
-    assert sorted(trained[trained != UNKNOWN].tolist()) == list(range(19))
+    every = cityscapes_ids(np.array([*range(34), 255], np.uint8))
+    assert [every[i] for i in CITYSCAPES_IDS] == list(range(19))
+    assert sorted(every[every != UNKNOWN].tolist()) == list(range(19))
+
+
+def test_ids_that_cityscapes_does_not_have_are_listed() -> None:
+    text = "label ids [34, 254] are beyond Cityscapes' 0..33 and -1"
+    with pytest.raises(DatasetError, match=f'^{re.escape(text)}$'):
+        cityscapes_ids(np.array([[33, 34], [255, 254]], np.uint8))
+
+
+@pytest.mark.parametrize('label_set', [CAMVID, CITYSCAPES], ids=['camvid', 'cityscapes'])
+def test_ids_become_colours_and_the_same_ids_again(label_set: LabelSet) -> None:
+    ids = np.array([[*range(len(label_set)), UNKNOWN]], np.uint8).repeat(3, axis=0)
+    colors = label_colors(ids, label_set)
+    assert colors[0].tolist() == [*map(list, label_set.palette), [0, 0, 0]]
+    np.testing.assert_array_equal(color_labels(colors, label_set), ids)
+
+
+def test_a_black_class_is_not_void() -> None:
+    label_set = LabelSet(('background', 'cat'), ((0, 0, 0), (9, 8, 7)))
+    ids = np.array([[0, 1]], np.uint8)
+    np.testing.assert_array_equal(color_labels(label_colors(ids, label_set), label_set), ids)
+    with pytest.raises(ConfigError, match=r"^class 'background' is black, as void is; give it"):
+        label_colors(np.array([[0, 255]], np.uint8), label_set)
+
+
+def test_what_has_no_colour_or_shares_it_is_refused() -> None:
+    with pytest.raises(
+        DatasetError, match=r'^label ids \[11, 12\] are beyond the classes 0\.\.10'
+    ):
+        label_colors(np.array([[12, 11, 255]], np.uint8), CAMVID)
+    with pytest.raises(
+        DatasetError, match=r'^colour \(64, 128, 64\) at row 0, column 1 is not on'
+    ):
+        color_labels(np.array([[(128, 0, 0), (64, 128, 64)]], np.uint8), CAMVID)
+    twins = LabelSet(('a', 'b'), ((1, 2, 3),) * 2)
+    for use in (label_colors, color_labels):
+        with pytest.raises(
+            ConfigError, match=r"^classes 'a' and 'b' have one colour, \(1, 2, 3\)"
+        ):
+            use(np.zeros((1, 1, 3), np.uint8)[..., : 1 if use is label_colors else 3], twins)
 
 
 def test_the_color_table_is_black_without_a_class() -> None:

@@ -28,7 +28,17 @@ from numpy.typing import NDArray
 from spssn_ros.errors import DatasetError
 
 _SIGNATURE = b'\x89PNG\r\n\x1a\n'
-_GRAY, _PALETTE = 0, 3
+_GRAY, _RGB, _PALETTE, _RGBA = 0, 2, 3, 6
+
+
+def is_color_png(path: Path) -> bool:
+    """Say whether a file is a PNG of RGB or RGBA pixels; False too for what is no PNG."""
+    try:
+        with path.open('rb') as file:
+            head = file.read(26)
+    except OSError:
+        return False
+    return head.startswith(_SIGNATURE) and len(head) == 26 and head[25] in (_RGB, _RGBA)
 
 
 def read_index_png(path: Path) -> NDArray[np.uint8]:

@@ -21,9 +21,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spssn_ros.datasets.index_png import read_index_png
+from spssn_ros.datasets.index_png import is_color_png, read_index_png
 from spssn_ros.errors import DatasetError
-from spssn_ros.labels import camvid_color_labels, camvid_index_labels, cityscapes_ids
+from spssn_ros.labels import (
+    UNKNOWN,
+    LabelSet,
+    camvid_color_labels,
+    camvid_index_labels,
+    cityscapes_ids,
+    color_labels,
+)
 
 
 class LabelFormat(Enum):
@@ -35,16 +42,28 @@ class LabelFormat(Enum):
     """CamVid: one of 32 RGB colours."""
     LABEL_IDS = 'label_ids'
     """Cityscapes: one uint8 of its labelIds, of which 19 are training classes."""
+    CLASSES = 'classes'
+    """The sample's own label set: ids with 255 void, or its palette's colours with black void."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One labelled frame; image and label are files of the same size."""
+    """One labelled frame; image and label are files of the same size.
+
+    Attributes:
+        stem: its name.
+        image_path: the picture.
+        label_path: the label image.
+        label_format: how that says the class of a pixel.
+        label_set: the classes, for `LabelFormat.CLASSES`.
+
+    """
 
     stem: str
     image_path: Path
     label_path: Path
     label_format: LabelFormat
+    label_set: LabelSet | None = None
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -76,6 +95,8 @@ def read_labels(sample: Sample) -> NDArray[np.uint8]:
     try:
         if sample.label_format is LabelFormat.COLOR:
             return camvid_color_labels(read_image(sample.label_path))
+        if sample.label_set is not None:
+            return _class_labels(sample.label_path, sample.label_set)
         stored = read_index_png(sample.label_path)
         if sample.label_format is LabelFormat.INDEX:
             return camvid_index_labels(stored)
@@ -84,6 +105,19 @@ def read_labels(sample: Sample) -> NDArray[np.uint8]:
         if str(sample.label_path) in str(error):
             raise
         raise DatasetError(f'label image {sample.label_path}: {error}') from error
+
+
+def _class_labels(path: Path, label_set: LabelSet) -> NDArray[np.uint8]:
+    if is_color_png(path):
+        return color_labels(read_image(path), label_set)
+    stored = read_index_png(path)
+    present = np.flatnonzero(np.bincount(stored.reshape(-1), minlength=256)).tolist()
+    strange = [i for i in present if len(label_set) <= i < UNKNOWN]
+    if strange:
+        raise DatasetError(
+            f'label ids {strange} are beyond the class list, 0..{len(label_set) - 1} and void 255'
+        )
+    return stored
 
 
 def read_pair(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
