@@ -21,12 +21,15 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write `data` to a temporary name beside `path`, then rename it; nothing half-written stays.
 
     Raises:
-        OSError: the folder is missing or not writable, or the disk is full.
+        OSError: the folder is missing or not writable, or the disk is full; it names `path`.
 
     """
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
         temporary.write_bytes(data)
         temporary.replace(path)
+    except OSError as error:
+        # That of a full disk names no file, and others the temporary one.
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)

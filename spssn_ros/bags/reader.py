@@ -13,26 +13,21 @@
 # limitations under the License.
 """Read ROS 2 bags (mcap, sqlite3) and ROS 1 bags, without ROS."""
 
+import struct
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rosbags.interfaces import (
-    Connection,
-    ConnectionExtRosbag1,
-    MessageDefinitionFormat,
-    QosDurability,
-)
+from rosbags.interfaces import Connection, ConnectionExtRosbag1, QosDurability
 from rosbags.rosbag1 import Reader as Rosbag1Reader
 from rosbags.rosbag2 import Reader as Rosbag2Reader
-from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
+from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
+from spssn_ros.bags.message_types import message_types
 from spssn_ros.errors import BagError
-
-_IDL_SEPARATOR = '=' * 80 + '\n'
 
 
 @dataclass(frozen=True)
@@ -177,6 +172,39 @@ class BagReader:
                 self._damaged(error)
             yield BagMessage(connection.topic, connection.msgtype, stamp_ns, message)
 
+    def message_at(self, topic: str, stamp_ns: int, header_ns: int) -> BagMessage:
+        """Return a message read before, by when the recorder received it and its header's stamp.
+
+        Raises:
+            BagError: as `messages`, or it is not there.
+
+        """
+        for connection, received_ns, data in self._raw([topic], stamp_ns):
+            message = self._decoder(connection)(data)
+            if header_stamp_ns(message) == header_ns:
+                return BagMessage(topic, connection.msgtype, received_ns, message)
+        raise BagError(f'bag {self.path} changed while it was read; evaluate it again')
+
+    def header_stamps(self, topic: str) -> Iterator[int]:
+        """Yield the header stamps of a topic of images, ns, without decoding the messages.
+
+        Raises:
+            BagError: the topic is not there, or the bag turns out damaged.
+
+        """
+        for _, _, data in self._raw([topic]):
+            try:
+                # Four bytes come first: ROS 1's sequence number, or CDR's own header, whose
+                # second byte tells the byte order.
+                if isinstance(self._reader, Rosbag1Reader):
+                    seconds, nanoseconds = struct.unpack_from('<4xII', data)
+                else:
+                    order = '<' if data[1] & 1 else '>'
+                    seconds, nanoseconds = struct.unpack_from(f'{order}4xiI', data)
+            except (IndexError, struct.error) as error:
+                self._damaged(error)
+            yield seconds * 1_000_000_000 + nanoseconds
+
     def serialized_messages(self, topics: Collection[str] = ()) -> Iterator[SerializedMessage]:
         """Yield messages as `messages` does, but as ROS 2 CDR bytes (ROS 1's are converted).
 
@@ -229,13 +257,17 @@ class BagReader:
             raise BagError(f'bag {self.path} is not open; use it in a with statement')
         return self._reader.connections
 
-    def _raw(self, topics: Collection[str]) -> Iterator[tuple[Connection, int, bytes]]:
+    def _raw(
+        self, topics: Collection[str], at_ns: int | None = None
+    ) -> Iterator[tuple[Connection, int, bytes]]:
+        """Yield undecoded messages, all, or those that the recorder received at one time."""
         connections = self._connections()
         self.require(*topics)
         chosen = [c for c in connections if c.topic in topics] if topics else connections
         assert self._reader is not None
-        promised = sum(connection.msgcount for connection in chosen)
-        source = self._reader.messages(chosen)
+        promised = sum(connection.msgcount for connection in chosen) if at_ns is None else 0
+        stop_ns = None if at_ns is None else at_ns + 1
+        source = self._reader.messages(chosen, at_ns, stop_ns)
         count = 0
         while True:
             try:
@@ -249,10 +281,18 @@ class BagReader:
         if count < promised:
             self._damaged(BagError(f'it promises {promised} messages and holds {count}'))
 
+    def _types(self, connection: Connection) -> Typestore:
+        try:
+            return message_types(connection, isinstance(self._reader, Rosbag1Reader), self.path)
+        except BagError:
+            raise
+        except Exception as error:
+            self._damaged(error)
+
     def _decoder(self, connection: Connection) -> Callable[[bytes], Any]:
         name = connection.msgtype
         if name not in self._decoders:
-            store = self._typestore(connection)
+            store = self._types(connection)
             is_ros1 = isinstance(self._reader, Rosbag1Reader)
             decode = store.deserialize_ros1 if is_ros1 else store.deserialize_cdr
             self._decoders[name] = partial(decode, typename=name)
@@ -265,7 +305,7 @@ class BagReader:
             store = get_typestore(Stores.LATEST)
             if name not in store.fielddefs:
                 # ROS 2's own header stays: ROS 1's has one more field.
-                own = self._typestore(connection).fielddefs
+                own = self._types(connection).fielddefs
                 store.register({k: v for k, v in own.items() if k not in store.fielddefs})
 
             def convert(data: bytes) -> bytes:
@@ -279,27 +319,3 @@ class BagReader:
 
             self._converters[name] = convert
         return convert
-
-    def _typestore(self, connection: Connection) -> Typestore:
-        """Return the types of the bag's own definition, else those of a ROS distribution."""
-        name, definition = connection.msgtype, connection.msgdef
-        if definition.format is MessageDefinitionFormat.NONE:
-            ros1 = isinstance(self._reader, Rosbag1Reader)
-            store = get_typestore(Stores.ROS1_NOETIC if ros1 else Stores.LATEST)
-            if name not in store.fielddefs:
-                raise BagError(f'bag {self.path} does not say how its type {name} is defined')
-            return store
-        store = get_typestore(Stores.EMPTY)
-        try:
-            if definition.format is MessageDefinitionFormat.MSG:
-                store.register(get_types_from_msg(definition.data, name))
-            else:
-                # Several definitions may follow one another, each under a line 'IDL: <name>'.
-                types = {}
-                for part in definition.data.split(_IDL_SEPARATOR):
-                    body = part.partition('\n')[2] if part.startswith('IDL: ') else part
-                    types.update(get_types_from_idl(body) if body.strip() else {})
-                store.register(types)
-        except Exception as error:
-            self._damaged(error)
-        return store

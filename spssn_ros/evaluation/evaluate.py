@@ -13,9 +13,10 @@
 # limitations under the License.
 """Offline evaluation: bags in, scores out, the same at every run."""
 
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,17 @@ from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.evaluation.pairing import BagPairs, Pair
 from spssn_ros.evaluation.report import Gallery, Source
 from spssn_ros.evaluation.result import EvaluationResult
-from spssn_ros.evaluation.truth import truth_labels
-from spssn_ros.imaging import decode_compressed, to_labels, to_rgb
+from spssn_ros.evaluation.truth import TruthFormat, recorded_labels, truth_labels
+from spssn_ros.imaging import decode_compressed, to_rgb
 from spssn_ros.inference import Segmenter
 from spssn_ros.labels import LabelSet
+from spssn_ros.runtime import map_ahead
 
 Labels = NDArray[np.uint8]
 Rgb = NDArray[np.uint8]
+
+DEFAULT_WORKERS = 2
+"""Threads that decode; one keeps up with a CPU's network, two with a fast GPU's raw frames."""
 
 
 @dataclass(frozen=True)
@@ -42,24 +47,61 @@ class EvaluationConfig:
     """What to evaluate on.
 
     Attributes:
-        bags: at least one.
-        image_topic: camera images, raw or compressed.
-        label_topic: truth, mono8 class ids, 255 void.
-        prediction_topic: labels recorded in the bag, scored instead of a network's.
+        bags: at least one; each must have all the topics.
+        image_topics: camera images, raw or compressed: a topic, or one for each camera.
+        label_topics: the truth of each image topic, in the same order.
+        prediction_topics: labels recorded in the bags, scored instead of a network's; then
+            `image_topics` are not read.
+        truth: how truth images say the class of a pixel.
+        slop_ms: most milliseconds between the header stamps of an image and its truth.
+        workers: threads that decode images; 0 for none but the caller's.
 
     Raises:
-        ConfigError: no bag.
+        ConfigError: no bag, topics that are not paired, or a number out of range.
 
     """
 
     bags: Sequence[Path]
-    image_topic: str
-    label_topic: str
-    prediction_topic: str = ''
+    image_topics: Sequence[str]
+    label_topics: Sequence[str]
+    prediction_topics: Sequence[str] = ()
+    truth: TruthFormat = TruthFormat.AUTO
+    slop_ms: float = 0.0
+    workers: int = DEFAULT_WORKERS
 
     def __post_init__(self) -> None:
         if not self.bags:
             raise ConfigError('no bag to evaluate; give at least one')
+        for name in ('image_topics', 'label_topics', 'prediction_topics'):
+            topics = getattr(self, name)
+            object.__setattr__(
+                self, name, tuple(filter(None, [topics] if isinstance(topics, str) else topics))
+            )
+        kind = 'prediction' if self.prediction_topics else 'image'
+        if len(self.scored_topics) != len(self.label_topics) or not self.label_topics:
+            raise ConfigError(
+                f'{len(self.scored_topics)} {kind} topics ({", ".join(self.scored_topics)}) but '
+                f'{len(self.label_topics)} label topics ({", ".join(self.label_topics)}); give '
+                'each its own, in the same order'
+            )
+        if not 0 <= self.slop_ms < math.inf:
+            raise ConfigError(f'slop is {self.slop_ms} ms; give 0 or more')
+        if not 0 <= self.workers <= 64:
+            raise ConfigError(f'workers is {self.workers}; give 0 to 64')
+
+    @property
+    def scored_topics(self) -> Sequence[str]:
+        """The topics that are paired with truth: of images, or of recorded predictions."""
+        return self.prediction_topics or self.image_topics
+
+    def sources(self) -> list[BagPairs]:
+        """Return the pairs to score, by bag and camera."""
+        slop_ns = round(self.slop_ms * 1e6)
+        return [
+            BagPairs(bag, topic, label_topic, slop_ns)
+            for bag in self.bags
+            for topic, label_topic in zip(self.scored_topics, self.label_topics, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -82,63 +124,68 @@ def evaluate(
     Args:
         config: bags and topics.
         label_set: the classes.
-        segmenter: runs the network; None where `prediction_topic` is given.
+        segmenter: runs the network; None where `prediction_topics` are given.
         gallery: collects frames worth showing.
         progress: called with (frames done, most frames there can be).
 
     Raises:
-        BagError: a bag that cannot be used, truth that does not fit, or not one pair.
+        BagError: a bag that cannot be used, truth that does not fit, or a bag without one pair.
+        ConfigError: truth of other classes than `label_set`.
 
     """
+    config.truth.check(label_set)
     result = EvaluationResult(label_set, ConfusionMatrix(len(label_set)))
     if segmenter is not None:
         result.device = segmenter.description
-    sources = [
-        BagPairs(bag, config.prediction_topic or config.image_topic, config.label_topic)
-        for bag in config.bags
-    ]
+    sources = config.sources()
     total = sum(source.count() for source in sources)
-    start = time.perf_counter()
+    start = first = time.perf_counter()
     for source in sources:
-        for frame in _ahead(_frames(source, label_set, segmenter is None)):
-            prediction = frame.prediction
-            if segmenter is not None and frame.rgb is not None:
-                prediction = segmenter(frame.rgb).labels
-            assert prediction is not None
-            try:
-                result.matrix.update(frame.truth, prediction)
-            except BadImageError as error:
-                raise _located(source, frame.stamp_ns, error) from error
-            if gallery is not None:
-                shown_as = Source(str(source.path), source.image_topic)
-                gallery.offer(frame.stamp_ns, frame.rgb, frame.truth, prediction, shown_as)
-            result.frames += 1
-            progress(result.frames, total)
+        done_before = result.frames
+        with closing(_frames(source, config, label_set)) as frames:
+            for frame in frames:
+                prediction = frame.prediction
+                if segmenter is not None and frame.rgb is not None:
+                    prediction = segmenter(frame.rgb).labels
+                assert prediction is not None
+                try:
+                    result.matrix.update(frame.truth, prediction)
+                except BadImageError as error:
+                    raise _located(source, frame.stamp_ns, error) from error
+                if gallery is not None:
+                    shown_as = Source(str(source.path), source.image_topic)
+                    gallery.offer(frame.stamp_ns, frame.rgb, frame.truth, prediction, shown_as)
+                result.frames += 1
+                if result.frames == 1:
+                    first = time.perf_counter()
+                progress(result.frames, total)
         result.unmatched_images += source.unmatched_images
         result.unmatched_labels += source.unmatched_labels
-    if not result.frames:
-        raise BagError(
-            f'no stamp is on both {sources[0].image_topic} ({result.unmatched_images} messages) '
-            f'and {config.label_topic} ({result.unmatched_labels}): truth needs exactly the '
-            'header stamp of its image'
-        )
-    result.fps = result.frames / (time.perf_counter() - start)
+        if result.frames == done_before:
+            raise source.no_pair()
+    end = time.perf_counter()
+    # The first frame waits for the network to be compiled, which is no matter of rate.
+    few = result.frames == 1
+    result.fps = 1 / (end - start) if few else (result.frames - 1) / (end - first)
     return result
 
 
-def _frames(source: BagPairs, label_set: LabelSet, recorded: bool) -> Iterator[_Frame]:
-    for pair in source:
+def _frames(
+    source: BagPairs, config: EvaluationConfig, label_set: LabelSet
+) -> Generator[_Frame, None, None]:
+    """Yield the decoded frames of a source, decoded ahead on the workers' threads."""
+    recorded = bool(config.prediction_topics)
+
+    def decode(pair: Pair) -> _Frame:
         try:
-            yield _decode(pair, label_set, recorded)
+            truth = truth_labels(pair.truth, label_set, config.truth)
+            if recorded:
+                return _Frame(pair.stamp_ns, truth, prediction=recorded_labels(pair.image))
+            return _Frame(pair.stamp_ns, truth, rgb=decode_image(pair.image))
         except BadImageError as error:
             raise _located(source, pair.stamp_ns, error) from error
 
-
-def _decode(pair: Pair, label_set: LabelSet, recorded: bool) -> _Frame:
-    truth = truth_labels(pair.truth, label_set)
-    if recorded:
-        return _Frame(pair.stamp_ns, truth, prediction=to_labels(pair.image))
-    return _Frame(pair.stamp_ns, truth, rgb=decode_image(pair.image))
+    return map_ahead(decode, source.pairs, config.workers)
 
 
 def decode_image(message: Any) -> Rgb:
@@ -153,15 +200,7 @@ def decode_image(message: Any) -> Rgb:
     return decode_compressed(message.data, message.format)
 
 
-def _ahead(frames: Iterator[_Frame]) -> Iterator[_Frame]:
-    """Decode one frame ahead on a thread, while the network works on the one before."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, frames, None)
-        while (frame := coming.result()) is not None:
-            coming = pool.submit(next, frames, None)
-            yield frame
-
-
 def _located(source: BagPairs, stamp_ns: int, error: BadImageError) -> BagError:
     stamp = f'{stamp_ns // 10**9}.{stamp_ns % 10**9:09d}'
-    return BagError(f'bag {source.path}, frame with stamp {stamp}: {error}')
+    frame = f'frame of {source.image_topic} with stamp {stamp}'
+    return BagError(f'bag {source.path}, {frame}: {error}')

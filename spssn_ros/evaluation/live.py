@@ -24,7 +24,7 @@ from spssn_ros.errors import BadImageError
 from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.evaluation.report import Gallery, Source
 from spssn_ros.evaluation.result import EvaluationResult
-from spssn_ros.evaluation.truth import truth_labels
+from spssn_ros.evaluation.truth import TruthFormat, truth_labels
 from spssn_ros.imaging import to_labels, to_rgb
 from spssn_ros.labels import LabelSet
 from spssn_ros.runtime import Percentiles
@@ -48,6 +48,7 @@ class LiveEvaluation:
         label_set: the classes.
         with_gallery: keep frames worth showing.
         source: what they are shown as; by default nothing.
+        truth: how truth images say the class of a pixel.
         clock: monotonic seconds.
 
     """
@@ -57,9 +58,12 @@ class LiveEvaluation:
         label_set: LabelSet,
         with_gallery: bool = False,
         source: Source | None = None,
+        truth: TruthFormat = TruthFormat.AUTO,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        truth.check(label_set)
         self.label_set = label_set
+        self.truth_format = truth
         self.matrix = ConfusionMatrix(len(label_set))
         self.gallery = Gallery(label_set) if with_gallery else None
         self.frames = 0
@@ -133,7 +137,8 @@ class LiveEvaluation:
         arrived_s, label = self._labels.pop(stamp_ns)
         sent_s, truth_message = self._truth.pop(stamp_ns)
         try:
-            truth, prediction = truth_labels(truth_message, self.label_set), to_labels(label)
+            truth = truth_labels(truth_message, self.label_set, self.truth_format)
+            prediction = to_labels(label)
             self.matrix.update(truth, prediction)
         except BadImageError as error:
             raise BadImageError(f'frame with stamp {stamp_ns} ns: {error}') from error

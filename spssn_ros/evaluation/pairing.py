@@ -13,24 +13,28 @@
 # limitations under the License.
 """Images (or recorded predictions) and truth of a bag, paired by header stamp."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spssn_ros.bags.reader import BagReader, header_stamp_ns
+from spssn_ros.bags.reader import BagMessage, BagReader, header_stamp_ns
 from spssn_ros.errors import BagError
+from spssn_ros.evaluation.stamps import match_stamps, smallest_distance
 
-_TRUTH_TYPES = ('sensor_msgs/msg/Image',)
 _IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+
+_MOST_WAITING_BYTES = 64 << 20
+"""Messages of a topic kept for their other half; older ones are read again when it comes."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two messages with one header stamp.
+    """An image and its truth.
 
     Attributes:
-        stamp_ns: their stamp, nanoseconds.
+        stamp_ns: the image's header stamp, nanoseconds.
         image: the first topic's message, as `spssn_ros.imaging` decodes it.
         truth: the label topic's message.
 
@@ -44,25 +48,30 @@ class Pair:
 class BagPairs:
     """Iterates over the pairs of a bag, in the order in which they become complete.
 
-    `unmatched_images` and `unmatched_labels` count what the iteration left over.
+    `unmatched_images` and `unmatched_labels` count what the iteration left over. Of messages of
+    one topic with one stamp the first counts, the others are left over. Memory stays bounded
+    however far apart an image and its truth were recorded.
 
     Args:
         path: the bag.
         image_topic: of images or recorded predictions.
         label_topic: of truth.
+        slop_ns: most nanoseconds between the stamps of a pair; see `match_stamps`.
 
     Raises:
         BagError: while iterating: missing, damaged, a topic not in it or not of images.
 
     """
 
-    def __init__(self, path: Path, image_topic: str, label_topic: str) -> None:
+    def __init__(self, path: Path, image_topic: str, label_topic: str, slop_ns: int = 0) -> None:
         self.path, self.image_topic, self.label_topic = path, image_topic, label_topic
+        self.slop_ns = slop_ns
         self.unmatched_images = 0
         self.unmatched_labels = 0
+        self._nearest_ns: int | None = None
 
     def count(self) -> int:
-        """Return the number of truth messages, the most pairs there can be.
+        """Return the number of messages of the rarer topic, the most pairs there can be.
 
         Raises:
             BagError: as iterating.
@@ -70,37 +79,137 @@ class BagPairs:
         """
         with BagReader(self.path) as bag:
             self._check_topics(bag)
-            return bag.topics[self.label_topic].count
+            return min(bag.topics[topic].count for topic in (self.image_topic, self.label_topic))
 
     def __iter__(self) -> Iterator[Pair]:
+        return self.pairs()
+
+    def pairs(self) -> Generator[Pair, None, None]:
+        """Yield the pairs; closing the generator closes the bag.
+
+        Raises:
+            BagError: as the class says.
+
+        """
         self.unmatched_images = self.unmatched_labels = 0
-        with BagReader(self.path) as bag:
+        with BagReader(self.path) as bag, ExitStack() as stack:
             self._check_topics(bag)
-            # Cameras often run much faster than truth was labelled: knowing the truth's stamps
-            # first lets every other image be dropped at once instead of waiting in memory.
-            labelled = {header_stamp_ns(m.message) for m in bag.messages([self.label_topic])}
-        images: dict[int, Any] = {}
-        truths: dict[int, Any] = {}
-        with BagReader(self.path) as bag:
+            partners = self._match(bag) if self.slop_ns else None
+            wanted = None if partners is None else {*partners.values()}
+            images, truths = _Waiting(self.image_topic), _Waiting(self.label_topic)
+            # What is read again is read by another reader, since this one goes on.
+            again = _Again(self.path, stack)
             for item in bag.messages([self.image_topic, self.label_topic]):
+                is_truth = item.topic == self.label_topic
+                mine, other = (truths, images) if is_truth else (images, truths)
                 stamp_ns = header_stamp_ns(item.message)
-                if item.topic == self.label_topic:
-                    truths[stamp_ns] = item.message
-                elif stamp_ns in labelled:
-                    images[stamp_ns] = item.message
-                else:
-                    self.unmatched_images += 1
-                if stamp_ns in images and stamp_ns in truths:
-                    labelled.discard(stamp_ns)
-                    yield Pair(stamp_ns, images.pop(stamp_ns), truths.pop(stamp_ns))
+                # Without a slop the stamp they share is the key, with one the truth's.
+                key = stamp_ns if partners is None or is_truth else partners.get(stamp_ns)
+                if (
+                    key is None
+                    or (wanted is not None and key not in wanted)
+                    or not mine.add(key, stamp_ns, item)
+                ):
+                    self._count_unmatched(is_truth)
+                elif key in other:
+                    image, truth = images.pop(key, again), truths.pop(key, again)
+                    yield Pair(header_stamp_ns(image), image, truth)
         self.unmatched_images += len(images)
         self.unmatched_labels += len(truths)
+        if partners is None:
+            self._nearest_ns = smallest_distance(images.keys(), truths.keys())
+
+    def no_pair(self) -> BagError:
+        """Return the error that explains why an iteration gave no pair."""
+        counts = (
+            f'bag {self.path}: no stamp is on both {self.image_topic} '
+            f'({self.unmatched_images} messages) and {self.label_topic} ({self.unmatched_labels})'
+        )
+        if self._nearest_ns is None:
+            return BagError(f'{counts}; choose topics that both have messages')
+        nearest_ms = self._nearest_ns / 1e6
+        if self.slop_ns:
+            within = f' within the slop of {self.slop_ns / 1e6:g} ms'
+            return BagError(f'{counts}{within}; the nearest two are {nearest_ms:g} ms apart')
+        return BagError(
+            f'{counts}; the nearest two are {nearest_ms:g} ms apart: truth needs exactly the '
+            'header stamp of its image, or a slop'
+        )
+
+    def _count_unmatched(self, is_truth: bool) -> None:
+        if is_truth:
+            self.unmatched_labels += 1
+        else:
+            self.unmatched_images += 1
+
+    def _match(self, bag: BagReader) -> Mapping[int, int]:
+        """Return the truth's stamp by the image's for all pairs within the slop."""
+        images = {*bag.header_stamps(self.image_topic)}
+        truths = {*bag.header_stamps(self.label_topic)}
+        self._nearest_ns = smallest_distance(images, truths)
+        return match_stamps(images, truths, self.slop_ns)
 
     def _check_topics(self, bag: BagReader) -> None:
         bag.require(self.image_topic, self.label_topic)
-        for topic, types in ((self.image_topic, _IMAGE_TYPES), (self.label_topic, _TRUTH_TYPES)):
+        for topic in (self.image_topic, self.label_topic):
             found = bag.topics[topic].type
-            if found not in types:
+            if found not in _IMAGE_TYPES:
                 raise BagError(
-                    f'topic {topic!r} of bag {self.path} is {found}, not {" or ".join(types)}'
+                    f'topic {topic!r} of bag {self.path} is {found}, not '
+                    f'{" or ".join(_IMAGE_TYPES)}'
                 )
+
+
+class _Again:
+    """A second reader of a bag, opened when it is first needed."""
+
+    def __init__(self, path: Path, stack: ExitStack) -> None:
+        self._path, self._stack = path, stack
+        self._bag: BagReader | None = None
+
+    def read(self, topic: str, received_ns: int, header_ns: int) -> Any:
+        if self._bag is None:
+            self._bag = self._stack.enter_context(BagReader(self._path))
+        return self._bag.message_at(topic, received_ns, header_ns).message
+
+
+class _Waiting:
+    """The messages of a topic that wait for their other half, by the key they share with it."""
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+        self._places: dict[int, tuple[int, int]] = {}
+        self._held: dict[int, Any] = {}
+        self._bytes = 0
+        self._seen: set[int] = set()
+
+    def __contains__(self, key: int) -> bool:
+        return key in self._places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def keys(self) -> Iterator[int]:
+        """Return the keys that wait."""
+        return iter(self._places)
+
+    def add(self, key: int, header_ns: int, item: BagMessage) -> bool:
+        """Take a message; return False if one of its key was there before."""
+        if key in self._seen:
+            return False
+        self._seen.add(key)
+        self._places[key] = (item.stamp_ns, header_ns)
+        self._held[key] = item.message
+        self._bytes += len(item.message.data)
+        while self._bytes > _MOST_WAITING_BYTES and len(self._held) > 1:
+            self._bytes -= len(self._held.pop(next(iter(self._held))).data)
+        return True
+
+    def pop(self, key: int, again: _Again) -> Any:
+        """Return the message of a key, if need be from the bag."""
+        place = self._places.pop(key)
+        if key not in self._held:
+            return again.read(self._topic, *place)
+        message = self._held.pop(key)
+        self._bytes -= len(message.data)
+        return message

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from spssn_ros.errors import BagError
 from spssn_ros.evaluation.evaluate import EvaluationConfig, evaluate
 from spssn_ros.evaluation.recorded import recorded_label_set
 from spssn_ros.evaluation.report import About, Earlier, Gallery, Run, write_report
@@ -28,11 +29,14 @@ from spssn_ros.models import read_info
 
 
 def scored_classes(config: EvaluationConfig, weights: str) -> LabelSet:
-    """Return the classes of the weights; for recorded predictions, those recorded beside them."""
-    recorded = None
-    if config.prediction_topic:
-        recorded = recorded_label_set(config.bags[0], config.prediction_topic)
-    return recorded or read_info(weights).label_set
+    """Return the classes of the weights; for recorded predictions, those recorded beside them.
+
+    Raises:
+        BagError: a bag cannot be read, or the classes are not the same everywhere.
+        WeightsError: no such weights.
+
+    """
+    return _recorded_classes(config) or read_info(weights).label_set
 
 
 def run_evaluation(
@@ -42,9 +46,21 @@ def run_evaluation(
     report: Path | None,
     run: Run,
     compared: Sequence[Earlier] = (),
+    label_set: LabelSet | None = None,
 ) -> EvaluationResult:
-    """Evaluate with a progress bar and write the report, if a folder is given."""
-    label_set = scored_classes(config, weights)
+    """Evaluate with a progress bar and write the report, if a folder is given.
+
+    Args:
+        config: what to evaluate on.
+        segmenter: the network; None to score recorded predictions.
+        weights: its file or name.
+        report: folder to write.
+        run: what started it.
+        compared: earlier evaluations to show beside.
+        label_set: the classes; by default `scored_classes`.
+
+    """
+    label_set = label_set or scored_classes(config, weights)
     gallery = Gallery(label_set) if report else None
     with tqdm(unit='frame', disable=None) as bar:
 
@@ -58,6 +74,21 @@ def run_evaluation(
         result.device = 'recorded'
     if report and gallery is not None:
         info = None if segmenter is None else read_info(weights)
-        about = About(run, result.weights, info, config.label_topic, compared)
+        about = About(run, result.weights, info, ', '.join(config.label_topics), compared)
         write_report(report, result, gallery, about)
     return result
+
+
+def _recorded_classes(config: EvaluationConfig) -> LabelSet | None:
+    """Return the classes recorded beside the predictions, if any are."""
+    found: LabelSet | None = None
+    for bag in config.bags:
+        for topic in config.prediction_topics:
+            label_set = recorded_label_set(bag, topic)
+            if found and label_set and label_set.names != found.names:
+                raise BagError(
+                    f'the labels of {topic} in bag {bag} have other classes than those before; '
+                    'score them apart'
+                )
+            found = found or label_set
+    return found

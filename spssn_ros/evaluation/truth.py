@@ -13,24 +13,115 @@
 # limitations under the License.
 """Truth as bags and topics carry it."""
 
+from enum import Enum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spssn_ros.imaging import to_labels
-from spssn_ros.labels import CAMVID, CAMVID_VOID, UNKNOWN, LabelSet
+from spssn_ros.errors import BadImageError, ConfigError, DatasetError
+from spssn_ros.imaging import decode_compressed_labels, to_labels, to_rgb
+from spssn_ros.labels import (
+    CAMVID,
+    CAMVID_VOID,
+    CITYSCAPES,
+    UNKNOWN,
+    LabelSet,
+    camvid_color_labels,
+    cityscapes_ids,
+    color_labels,
+)
+
+_COLOR_ENCODINGS = ('rgb8', 'bgr8', 'rgba8', 'bgra8', '8UC3', '8UC4')
 
 
-def truth_labels(message: Any, label_set: LabelSet) -> NDArray[np.uint8]:
-    """Return the truth in an Image message, (H, W) uint8 class ids, 255 void.
+class TruthFormat(Enum):
+    """How a truth image says the class of a pixel."""
+
+    AUTO = 'auto'
+    """By its encoding: mono8 is ids; colour is CamVid's 32 colours where the classes are CamVid's,
+    else the palette of the classes, black void."""
+    IDS = 'ids'
+    """mono8: one class id, 255 void (CamVid's 11, too)."""
+    CAMVID_COLORS = 'camvid-colors'
+    """Colour: one of CamVid's 32 RGB colours, grouped to its 11 classes."""
+    CITYSCAPES_IDS = 'cityscapes-ids'
+    """mono8: Cityscapes' labelIds 0..33 (255 for -1), of which 19 are classes."""
+
+    @classmethod
+    def parse(cls, value: str) -> 'TruthFormat':
+        """Return the member of that value.
+
+        Raises:
+            ConfigError: there is none; the message lists those that there are.
+
+        """
+        values = [member.value for member in cls]
+        if value not in values:
+            raise ConfigError(f'truth is {value!r}; give one of {", ".join(values)}')
+        return cls(value)
+
+    def check(self, label_set: LabelSet) -> None:
+        """Check that such truth has these classes.
+
+        Raises:
+            ConfigError: it has others.
+
+        """
+        own = {TruthFormat.CAMVID_COLORS: CAMVID, TruthFormat.CITYSCAPES_IDS: CITYSCAPES}.get(self)
+        if own is not None and label_set.names != own.names:
+            raise ConfigError(
+                f'truth {self.value!r} tells the classes {", ".join(own.names)}, but those '
+                f'scored are {", ".join(label_set.names)}; take weights of these classes'
+            )
+
+
+def truth_labels(
+    message: Any, label_set: LabelSet, truth: TruthFormat = TruthFormat.AUTO
+) -> NDArray[np.uint8]:
+    """Return the truth in an Image or (PNG) CompressedImage, (H, W) uint8 class ids, 255 void.
 
     Raises:
-        BadImageError: it is no mono8 image, or cannot be decoded.
+        BadImageError: it is not of that format, or cannot be decoded.
 
     """
-    labels = to_labels(message)
+    pixels = _pixels(message)
+    is_color = pixels.ndim == 3
+    try:
+        if is_color and truth in (TruthFormat.AUTO, TruthFormat.CAMVID_COLORS):
+            if label_set.names == CAMVID.names:
+                return camvid_color_labels(pixels)
+            return color_labels(pixels, label_set)
+        if is_color or truth is TruthFormat.CAMVID_COLORS:
+            found, wanted = ('colours', 'mono8') if is_color else ('mono8', 'rgb8 or bgr8')
+            raise BadImageError(f'the truth is {found}, but truth {truth.value!r} is {wanted}')
+        if truth is TruthFormat.CITYSCAPES_IDS:
+            return cityscapes_ids(pixels)
+    except (ConfigError, DatasetError) as error:
+        raise BadImageError(f'truth: {error}') from error
     if label_set.names == CAMVID.names:
         # Bags made elsewhere keep CamVid's own void id.
-        labels = np.where(labels == CAMVID_VOID, np.uint8(UNKNOWN), labels)
-    return labels
+        return np.where(pixels == CAMVID_VOID, np.uint8(UNKNOWN), pixels)
+    return pixels
+
+
+def recorded_labels(message: Any) -> NDArray[np.uint8]:
+    """Return the labels in an Image or (PNG) CompressedImage, (H, W) uint8 ids, 255 unknown.
+
+    Raises:
+        BadImageError: it is not mono8, or cannot be decoded.
+
+    """
+    if hasattr(message, 'encoding'):
+        return to_labels(message)
+    pixels = decode_compressed_labels(message.data, message.format)
+    if pixels.ndim != 2:
+        raise BadImageError('the recorded labels are colours; a label image must be mono8 ids')
+    return pixels
+
+
+def _pixels(message: Any) -> NDArray[np.uint8]:
+    """Return (H, W) ids or (H, W, 3) RGB colours."""
+    if not hasattr(message, 'encoding'):
+        return decode_compressed_labels(message.data, message.format)
+    return to_rgb(message) if message.encoding in _COLOR_ENCODINGS else to_labels(message)

@@ -162,6 +162,29 @@ def decode_compressed(data: Any, format_name: str) -> Rgb:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
+def decode_compressed_labels(data: Any, format_name: str) -> NDArray[np.uint8]:
+    """Decode a CompressedImage that holds a PNG of labels, pixels as they are stored.
+
+    Returns:
+        (H, W) uint8 ids, or (H, W, 3) uint8 RGB for a colour PNG.
+
+    Raises:
+        BadImageError: no PNG (JPEG changes labels), damaged, or not of 8 bits.
+
+    """
+    buffer = np.frombuffer(data, np.uint8)
+    what = f'compressed label image of format {format_name!r}, {buffer.size} bytes'
+    if buffer[:8].tobytes() != b'\x89PNG\r\n\x1a\n':
+        raise BadImageError(f'{what}, is no PNG; labels must be lossless, png or raw')
+    image = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
+    if image is None or image.dtype != np.uint8:
+        raise BadImageError(f'{what}, is damaged or not of 8 bits a channel; send mono8 or rgb8')
+    if image.ndim == 2:
+        return np.asarray(image)
+    code = cv2.COLOR_BGR2RGB if image.shape[2] == 3 else cv2.COLOR_BGRA2RGB
+    return np.asarray(cv2.cvtColor(image, code), np.uint8)
+
+
 def _rows(message: ImageFields, rows: int, width: int, form: _Format) -> Raw:
     if rows < 1 or width < 1:
         raise BadImageError(f'{_describe(message)}: an image needs at least one pixel')

@@ -39,6 +39,7 @@ from spssn_ros.evaluation.report import (
 )
 from spssn_ros.evaluation.result import EvaluationResult, write_text
 from spssn_ros.evaluation.run import run_evaluation
+from spssn_ros.evaluation.truth import TruthFormat
 from spssn_ros.inference import Segmenter
 from spssn_ros.models import read_info
 from spssn_ros.nodes import qos
@@ -49,6 +50,8 @@ _PARAMETERS = {
     'bag': ('', 'offline: the bag'),
     'image_topic': ('/camera/image_raw', 'offline: camera images in the bag'),
     'label_topic': ('/camera/label_truth', 'offline: truth in the bag'),
+    'truth': ('auto', 'truth images: ids, camvid-colors, cityscapes-ids, or auto by encoding'),
+    'slop_ms': (0.0, 'offline: most milliseconds between the stamps of an image and its truth'),
     'weights': ('spssn_camvid', 'offline: the network; live: whose classes the ids mean'),
     'device': ('auto', 'offline: auto, cuda or cpu'),
     'json': ('', 'file for the scores as JSON; empty for none'),
@@ -90,10 +93,12 @@ class EvaluateNode(Node):
         self._info = read_info(self._text('weights'))
         self._compared = read_earlier(self._compare(), self._info.label_set)
         self._run = Run(self._command(), str(Path.cwd()), describe_machine())
+        self._truth = TruthFormat.parse(self._text('truth'))
         self._live = LiveEvaluation(
             self._info.label_set,
             with_gallery=bool(self._text('report')),
             source=Source('', self.resolve_topic_name('label')),
+            truth=self._truth,
         )
 
     def begin(self) -> int | None:
@@ -120,7 +125,11 @@ class EvaluateNode(Node):
         if not bag:
             raise ConfigError("mode is 'offline' but bag is empty; give -p bag:=PATH")
         config = EvaluationConfig(
-            [Path(bag)], self._text('image_topic'), self._text('label_topic')
+            [Path(bag)],
+            self._text('image_topic'),
+            self._text('label_topic'),
+            truth=self._truth,
+            slop_ms=float(self.get_parameter('slop_ms').value),
         )
         weights, report = self._text('weights'), self._text('report')
         segmenter = Segmenter.from_weights(weights, self._text('device'))

@@ -14,8 +14,18 @@
 """Threads and counters that know neither torch nor images."""
 
 from spssn_ros.runtime.mailbox import Mailbox, SlotCounts
+from spssn_ros.runtime.map_ahead import map_ahead
 from spssn_ros.runtime.sample import EvenSample
 from spssn_ros.runtime.statistics import Durations, Percentiles, Rate
 from spssn_ros.runtime.worker import Worker
 
-__all__ = ['Durations', 'EvenSample', 'Mailbox', 'Percentiles', 'Rate', 'SlotCounts', 'Worker']
+__all__ = [
+    'Durations',
+    'EvenSample',
+    'Mailbox',
+    'Percentiles',
+    'Rate',
+    'SlotCounts',
+    'Worker',
+    'map_ahead',
+]

@@ -17,13 +17,20 @@ import argparse
 import sys
 from pathlib import Path
 
+from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC
 from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.errors import ConfigError
-from spssn_ros.evaluation.evaluate import EvaluationConfig
+from spssn_ros.evaluation.evaluate import DEFAULT_WORKERS, EvaluationConfig
 from spssn_ros.evaluation.report import Run, print_scores, read_earlier
 from spssn_ros.evaluation.result import write_text
 from spssn_ros.evaluation.run import run_evaluation, scored_classes
-from spssn_ros.tools.options import add_engine_options, segmenter_from
+from spssn_ros.evaluation.truth import TruthFormat
+from spssn_ros.tools.options import (
+    add_engine_options,
+    add_pairing_options,
+    label_set_of,
+    segmenter_from,
+)
 
 
 def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -32,18 +39,44 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         'evaluate',
         help='score a network, or recorded labels, on bags with truth',
         description='Segment the images of one or more bags and score the labels against the '
-        "truth in them, paired by header stamp. Exit status: 0, 1 under --fail-under's mIoU, 2 "
-        'on bad input.',
+        'truth in them, paired by header stamp. Exit status: 0; 1 if the mIoU is under '
+        '--fail-under; 2 on bad input, or when a file cannot be written; 130 after Ctrl-C.',
     )
-    parser.add_argument('bags', nargs='+', type=Path, metavar='BAG', help='bag folder or file')
-    parser.add_argument('--image-topic', default='/camera/image_raw', help='default: %(default)s')
+    parser.add_argument('bags', nargs='*', type=Path, metavar='BAG', help='bag folder or file')
+    parser.add_argument(
+        '--image-topic',
+        nargs='+',
+        default=[IMAGE_TOPIC],
+        metavar='TOPIC',
+        help=f'raw or compressed images; several cameras: several topics. Default: {IMAGE_TOPIC}',
+    )
     parser.add_argument(
         '--label-topic',
-        default='/camera/label_truth',
-        help='truth, mono8 class ids, 255 void; default: %(default)s',
+        nargs='+',
+        default=[LABEL_TOPIC],
+        metavar='TOPIC',
+        help=f'truth, one for each image topic in their order. Default: {LABEL_TOPIC}',
     )
     parser.add_argument(
-        '--prediction-topic', default='', help='score the labels recorded here, not a network'
+        '--prediction-topic',
+        nargs='+',
+        default=[],
+        metavar='TOPIC',
+        help='score the labels recorded here, not a network; one for each label topic',
+    )
+    add_pairing_options(parser)
+    parser.add_argument(
+        '--classes',
+        help='what the ids of recorded predictions mean: camvid, cityscapes, or a file with one '
+        "class a line, NAME or NAME R G B; default: the weights' classes",
+    )
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=DEFAULT_WORKERS,
+        metavar='N',
+        help='threads that decode images while the network works, 0 for none; the scores do not '
+        'depend on it. Default: %(default)s',
     )
     add_engine_options(parser)
     parser.add_argument('--json', metavar='FILE', help="write the scores; '-' for stdout")
@@ -66,11 +99,28 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate; return the exit status."""
     if args.fail_under is not None and not 0 <= args.fail_under <= 1:
         raise ConfigError(f'--fail-under is {args.fail_under}; give a fraction from 0 to 1')
-    config = EvaluationConfig(args.bags, args.image_topic, args.label_topic, args.prediction_topic)
-    compared = read_earlier(args.compare, scored_classes(config, args.weights))
+    if not args.bags:
+        raise ConfigError('no bag is given; name the bags before the options')
+    if args.classes and not args.prediction_topic:
+        raise ConfigError('--classes is for --prediction-topic; a network has its own classes')
+    config = EvaluationConfig(
+        args.bags,
+        args.image_topic,
+        args.label_topic,
+        args.prediction_topic,
+        TruthFormat(args.truth),
+        args.slop,
+        args.workers,
+    )
+    label_set = (
+        label_set_of(args.classes) if args.classes else scored_classes(config, args.weights)
+    )
+    compared = read_earlier(args.compare, label_set)
     segmenter = None if args.prediction_topic else segmenter_from(args)
     this_run = Run(args.command_line, str(Path.cwd()), describe_machine())
-    result = run_evaluation(config, segmenter, args.weights, args.report, this_run, compared)
+    result = run_evaluation(
+        config, segmenter, args.weights, args.report, this_run, compared, label_set
+    )
     if args.json == '-':
         sys.stdout.write(result.to_json())
     else:

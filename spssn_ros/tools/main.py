@@ -37,7 +37,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return 0, 1 under a threshold, or 2 on bad input."""
+    """Run the command.
+
+    Returns:
+        0, 1 under a threshold, 2 on bad input or a file that cannot be read or written, 130 after
+        Ctrl-C.
+
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     args = build_parser().parse_args(words)
     # For what records how it came about.
@@ -47,11 +53,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (SpssnError, OSError) as error:
         if args.debug:
             raise
-        print(f'spssn: {error}', file=sys.stderr)
+        print(f'spssn: {_in_words(error)}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
     return status
+
+
+def _in_words(error: SpssnError | OSError) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f'{error.filename}: {error.strerror}' if error.filename else error.strerror
+    return str(error)
 
 
 if __name__ == '__main__':

@@ -14,9 +14,16 @@
 """Options that several subcommands share."""
 
 import argparse
+from pathlib import Path
 
+from spssn_ros.datasets.class_list import read_label_set
+from spssn_ros.errors import ConfigError
+from spssn_ros.evaluation.truth import TruthFormat
 from spssn_ros.inference import Segmenter
 from spssn_ros.inference.config import BackendName, Device, Precision
+from spssn_ros.labels import CAMVID, CITYSCAPES, LabelSet
+
+_LABEL_SETS = {'camvid': CAMVID, 'cityscapes': CITYSCAPES}
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
@@ -50,3 +57,42 @@ def segmenter_from(args: argparse.Namespace) -> Segmenter:
         args.input_size,
         args.cpu_threads,
     )
+
+
+def add_pairing_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says how truth is read and paired with images."""
+    parser.add_argument(
+        '--truth',
+        choices=[member.value for member in TruthFormat],
+        default=TruthFormat.AUTO.value,
+        help="what truth images hold. ids: class ids, 255 void; camvid-colors: CamVid's 32 "
+        "colours; cityscapes-ids: Cityscapes' labelIds; auto (default): mono8 is ids, colour is "
+        "CamVid's 32 colours where the classes are CamVid's, else the colours of the classes, "
+        'black void',
+    )
+    parser.add_argument(
+        '--slop',
+        type=float,
+        default=0.0,
+        metavar='MS',
+        help='pair an image with the nearest truth at most this many milliseconds away; default: '
+        'header stamps must be equal',
+    )
+
+
+def label_set_of(classes: str) -> LabelSet:
+    """Return the classes that an option names: camvid, cityscapes, or a class list file.
+
+    Raises:
+        ConfigError: neither a name nor a file.
+        DatasetError: the file is no class list.
+
+    """
+    if classes in _LABEL_SETS:
+        return _LABEL_SETS[classes]
+    if not Path(classes).exists():
+        raise ConfigError(
+            f'--classes is {classes!r}, which is no file; give {", ".join(_LABEL_SETS)} or a file '
+            'with one class a line, NAME or NAME R G B'
+        )
+    return read_label_set(Path(classes))
