@@ -15,6 +15,7 @@
 
 import shutil
 import sqlite3
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -292,3 +293,36 @@ def test_ros1_types_of_ones_own(tmp_path: Path) -> None:
             BagError, match=r'std_msgs/msg/String in bag .* do not fit the ROS 2 t'
         ):
             list(reader.serialized_messages(['/text']))
+
+
+def test_header_stamps_are_read_without_decoding(street_bag: Path, ros1_bag: Path) -> None:
+    with BagReader(street_bag) as bag:
+        assert list(bag.header_stamps(IMAGE)) == [10**18 + i * 10**8 for i in range(FRAMES)]
+    with BagReader(ros1_bag) as bag:
+        assert list(bag.header_stamps('/image')) == [5 * 10**9 + i for i in range(FRAMES)]
+
+
+@pytest.mark.parametrize(('flag', 'order'), [(1, '<'), (0, '>')])
+def test_header_stamps_of_either_byte_order(tmp_path: Path, flag: int, order: str) -> None:
+    store = get_typestore(Stores.LATEST)
+    with Writer(tmp_path / 'bag', version=8) as bag:
+        connection = bag.add_connection('/i', 'sensor_msgs/msg/Image', typestore=store)
+        bag.write(connection, 1, struct.pack(f'{order}4BiI', 0, flag, 0, 0, 7, 123))
+        bag.write(connection, 2, b'short')
+    with BagReader(tmp_path / 'bag') as reader:
+        stamps = reader.header_stamps('/i')
+        assert next(stamps) == 7_000_000_123
+        with pytest.raises(BagError, match='cannot be read, it may be damaged'):
+            next(stamps)
+
+
+def test_a_message_is_read_again_by_its_stamps(street_bag: Path) -> None:
+    with BagReader(street_bag) as bag:
+        messages = list(bag.messages([IMAGE]))
+        for wanted in (messages[5], messages[0]):
+            stamp_ns = header_stamp_ns(wanted.message)
+            found = bag.message_at(IMAGE, wanted.stamp_ns, stamp_ns)
+            assert (found.topic, found.stamp_ns) == (IMAGE, wanted.stamp_ns)
+            np.testing.assert_array_equal(found.message.data, wanted.message.data)
+        with pytest.raises(BagError, match='changed while it was read'):
+            bag.message_at(IMAGE, messages[0].stamp_ns, 5)

@@ -141,9 +141,25 @@ def test_255_classes_leave_room_for_unknown() -> None:
     assert matrix.unknown[254] == 1
 
 
+@pytest.mark.parametrize('ignored', [255, 2, 77])
+def test_bytes_are_counted_as_wider_integers_are(ignored: int) -> None:
+    rng = np.random.default_rng(ignored)
+    truth = rng.choice([0, 1, 2, ignored], (20, 30)).astype(np.uint8)
+    prediction = rng.choice([0, 1, 2, 255], (20, 30)).astype(np.uint8)
+    prediction[truth == ignored] = 99
+    matrices = ConfusionMatrix(3, ignored), ConfusionMatrix(3, ignored)
+    for matrix, dtype in zip(matrices, (np.uint8, np.int32), strict=True):
+        matrix.update(truth.astype(dtype), prediction.astype(dtype))
+    np.testing.assert_array_equal(matrices[0].counts, matrices[1].counts)
+    np.testing.assert_array_equal(matrices[0].unknown, matrices[1].unknown)
+    assert matrices[0].total == (truth != ignored).sum()
+
+
 @pytest.mark.parametrize(
     ('truth', 'prediction', 'text'),
     [
+        (np.uint8([0, 3, 254]), np.uint8([0, 0, 9]), r'^truth holds .* no class: 3, 254$'),
+        (np.uint8([0, 0, 255]), np.uint8([0, 7, 8]), r'^the prediction holds .* no class: 7$'),
         ([0, 3], [0, 0], r'^truth holds ids that are no class: 3$'),
         ([0, -1], [0, 0], r'^truth holds ids that are no class: -1$'),
         ([0, 0], [0, 7], r'^the prediction holds ids that are no class: 7$'),

@@ -16,6 +16,7 @@
 import gc
 import json
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from spssn_ros.errors import BagError, ConfigError
 from spssn_ros.evaluation import ConfusionMatrix
 from spssn_ros.evaluation.evaluate import EvaluationConfig, evaluate
 from spssn_ros.evaluation.report import Gallery, Source
+from spssn_ros.evaluation.truth import TruthFormat
 from spssn_ros.inference import Segmentation, Segmenter
 from spssn_ros.labels import CAMVID, LabelSet
 
@@ -235,7 +237,10 @@ def test_frames_worth_showing_are_offered(
     [
         (np.full((6, 8), 7, np.uint8), 'truth holds ids that are no class: 7'),
         (np.zeros((6, 9), np.uint8), 'truth is 9x6 but the prediction is 8x6; both must have'),
-        (np.zeros((6, 8, 3), np.uint8), "image 8x6 'rgb8': a label image must be mono8 class ids"),
+        (
+            np.full((6, 8, 3), 7, np.uint8),
+            'truth: colour (7, 7, 7) at row 0, column 0 is not one o',
+        ),
     ],
 )
 def test_a_bad_frame_is_named_by_bag_and_stamp(
@@ -250,7 +255,7 @@ def test_a_bad_frame_is_named_by_bag_and_stamp(
     truths[1] = (2 * SECOND, truth)
     bag = write_bag([(s, colored(p)) for s, p, _ in frames], truths, storage)
     segmenter: Any = RedSegmenter()
-    place = f'bag {bag}, frame with stamp 2.000000000: {text}'
+    place = f'bag {bag}, frame of /image with stamp 2.000000000: {text}'
     with pytest.raises(BagError, match=f'^{re.escape(place)}'):
         evaluate(config_for(bag), three_classes, segmenter)
     # The bag that is left half read is closed without complaint.
@@ -262,7 +267,7 @@ def test_no_stamp_in_common(write_bag: WriteBag, frames: list, three_classes: La
         [(s + 1, colored(p)) for s, p, _ in frames], [(s, t) for s, _, t in frames[:3]]
     )
     segmenter: Any = RedSegmenter()
-    text = 'no stamp is on both /image (5 messages) and /truth (3): truth needs exactly the header'
+    text = f'bag {bag}: no stamp is on both /image (5 messages) and /truth (3); the nearest two'
     with pytest.raises(BagError, match=f'^{re.escape(text)}'):
         evaluate(config_for(bag), three_classes, segmenter)
 
@@ -280,3 +285,130 @@ def test_every_bag_is_looked_at_before_the_work_begins(
 def test_no_bag() -> None:
     with pytest.raises(ConfigError, match=r'^no bag to evaluate; give at least one$'):
         config_for()
+
+
+@pytest.mark.parametrize(
+    ('topics', 'text'),
+    [
+        ((['/a', '/b'], ['/t']), '2 image topics (/a, /b) but 1 label topics (/t); give each its'),
+        (([], []), '0 image topics () but 0 label topics ()'),
+        ((['/a'], ['/t'], ['/p', '/q']), '2 prediction topics (/p, /q) but 1 label topics (/t)'),
+    ],
+)
+def test_topics_that_are_not_paired(topics: tuple, text: str) -> None:
+    with pytest.raises(ConfigError, match=f'^{re.escape(text)}'):
+        EvaluationConfig([Path('bag')], *topics)
+
+
+def test_numbers_out_of_range() -> None:
+    for name, value, text in (
+        ('slop_ms', -1.0, 'slop is -1.0 ms; give 0 or more'),
+        ('slop_ms', float('nan'), 'slop is nan ms; give 0 or more'),
+        ('workers', -1, 'workers is -1; give 0 to 64'),
+        ('workers', 65, 'workers is 65; give 0 to 64'),
+    ):
+        with pytest.raises(ConfigError, match=f'^{text}$'):
+            EvaluationConfig([Path('bag')], '/i', '/t', **{name: value})
+
+
+@pytest.fixture
+def two_cameras(tmp_path: Path, frames: list) -> Path:
+    """A bag whose front camera has all five frames, the rear one the last three, wrong."""
+    with BagWriter(tmp_path / 'two') as bag:
+        for number, (stamp, prediction, truth) in enumerate(frames):
+            bag.write_image('/front', stamp, 'camera', colored(prediction))
+            bag.write_image('/front_truth', stamp, 'camera', truth)
+            bag.write_image('/front_labels', stamp, 'camera', prediction)
+            bag.write_image('/rear', stamp, 'camera', colored((prediction + 1) % 3))
+            bag.write_image('/rear_labels', stamp, 'camera', (prediction + 1) % 3)
+            if number >= 2:
+                bag.write_image('/rear_truth', stamp, 'camera', truth)
+    return tmp_path / 'two'
+
+
+@pytest.mark.parametrize('recorded', [False, True])
+def test_cameras_add_up_to_one_matrix(
+    two_cameras: Path, three_classes: LabelSet, frames: list, recorded: bool
+) -> None:
+    segmenter: Any = None if recorded else RedSegmenter()
+    results = []
+    for names in (['front'], ['rear'], ['front', 'rear']):
+        images, truths, labels = (
+            [f'/{name}{kind}' for name in names] for kind in ('', '_truth', '_labels')
+        )
+        config = EvaluationConfig([two_cameras], images, truths, labels if recorded else ())
+        results.append(evaluate(config, three_classes, segmenter))
+    front, rear, both = results
+    assert (front.frames, rear.frames, both.frames) == (5, 3, 8)
+    assert (both.unmatched_images, both.unmatched_labels) == (2, 0)
+    np.testing.assert_array_equal(both.matrix.counts, front.matrix.counts + rear.matrix.counts)
+    assert front.matrix.counts.tolist() != rear.matrix.counts.tolist()
+    pixels = sum(int((truth != 255).sum()) for _, _, truth in frames[2:])
+    assert rear.matrix.total == pixels
+
+
+def test_the_topic_of_a_bad_frame_is_named(two_cameras: Path, three_classes: LabelSet) -> None:
+    config = EvaluationConfig([two_cameras], ['/front', '/rear'], ['/front_truth', '/rear'])
+    segmenter: Any = RedSegmenter()
+    with pytest.raises(BagError, match=r'^bag .*two: no stamp is on both /rear '):
+        evaluate(config, three_classes, segmenter)
+    config = EvaluationConfig([two_cameras], ['/front', '/rear'], ['/front_truth', '/front'])
+    with pytest.raises(BagError, match=r'two, frame of /rear with stamp 1\.0+: truth: colour \('):
+        evaluate(config, three_classes, segmenter)
+
+
+@pytest.mark.parametrize('recorded', [False, True])
+def test_the_number_of_workers_changes_nothing(
+    write_bag: WriteBag, frames: list, three_classes: LabelSet, recorded: bool
+) -> None:
+    many = [(s + i, p, t) for i in range(6) for s, p, t in frames]
+    bag = write_bag(
+        [(s, p if recorded else colored(p)) for s, p, _ in many], [(s, t) for s, _, t in many]
+    )
+    counts, orders = [], []
+    for workers in (0, 1, 2, 4):
+        segmenter: Any = None if recorded else RedSegmenter()
+        config = EvaluationConfig(
+            [bag], '/image', '/truth', '/image' if recorded else (), workers=workers
+        )
+        result = evaluate(config, three_classes, segmenter)
+        assert result.frames == 30
+        counts.append(result.matrix.counts)
+        orders.append([] if recorded else [seen.tobytes() for seen in segmenter.frames])
+    for other, order in zip(counts, orders, strict=True):
+        np.testing.assert_array_equal(other, counts[0])
+        assert order == orders[0]
+    assert counts[0].sum() == 6 * sum(int((t != 255).sum()) for _, _, t in frames)
+
+
+@pytest.mark.parametrize('workers', [0, 1, 4])
+def test_an_error_ends_the_threads_and_is_that_of_the_first_bad_frame(
+    write_bag: WriteBag, frames: list, three_classes: LabelSet, workers: int
+) -> None:
+    truths = [(s, t if s < 3 * SECOND else np.full_like(t, s // SECOND)) for s, _, t in frames]
+    bag = write_bag([(s, colored(p)) for s, p, _ in frames], truths)
+    before = threading.active_count()
+    segmenter: Any = RedSegmenter()
+    config = EvaluationConfig([bag], '/image', '/truth', workers=workers)
+    with pytest.raises(BagError, match=r'stamp 3\.0+: truth holds ids that are no class: 3$'):
+        evaluate(config, three_classes, segmenter)
+    assert threading.active_count() == before
+
+
+def test_labels_and_predictions_may_be_png(tmp_path: Path, three_classes: LabelSet) -> None:
+    truth = np.array([[0, 1, 2, 255]], np.uint8)
+    prediction = np.array([[0, 1, 1, 0]], np.uint8)
+    with BagWriter(tmp_path / 'bag') as bag:
+        for topic, labels in (('/truth', truth), ('/labels', prediction)):
+            png = cv2.imencode('.png', labels)[1].tobytes()
+            bag.write_compressed(topic, 1, 'camera', png, 'mono8; png compressed ')
+    config = config_for(tmp_path / 'bag', prediction='/labels')
+    counts = evaluate(config, three_classes, None).matrix.counts
+    assert counts.tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 0]]
+
+
+def test_truth_of_other_classes_is_refused(three_classes: LabelSet) -> None:
+    for truth in (TruthFormat.CAMVID_COLORS, TruthFormat.CITYSCAPES_IDS):
+        config = EvaluationConfig([Path('bag')], '/image', '/truth', truth=truth)
+        with pytest.raises(ConfigError, match=rf"^truth '{truth.value}' tells the classes .*road"):
+            evaluate(config, three_classes, None)

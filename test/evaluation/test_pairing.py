@@ -13,14 +13,19 @@
 # limitations under the License.
 """Images and truth of a bag are paired by header stamp, whatever comes first."""
 
+import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from spssn_ros.bags.writer import BagWriter
+from spssn_ros.bags import reader
+from spssn_ros.bags.reader import BagReader
+from spssn_ros.bags.writer import BagWriter, Storage
 from spssn_ros.errors import BagError
+from spssn_ros.evaluation import pairing
 from spssn_ros.evaluation.pairing import BagPairs
 
 WriteBag = Callable[..., Path]
@@ -60,6 +65,100 @@ def test_truth_that_was_recorded_long_after_its_image(tmp_path: Path) -> None:
     assert (source.unmatched_images, source.unmatched_labels) == (1, 0)
 
 
+@pytest.mark.parametrize('storage', list(Storage))
+@pytest.mark.parametrize('slop_ns', [0, 3])
+def test_what_waits_long_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: Storage, slop_ns: int
+) -> None:
+    # Room for two frames of 6 bytes; the truth of all comes last, and the other way round.
+    monkeypatch.setattr(pairing, '_MOST_WAITING_BYTES', 12)
+    reread = []
+    message_at = BagReader.message_at
+    monkeypatch.setattr(
+        BagReader,
+        'message_at',
+        lambda self, *place: reread.append(place[0]) or message_at(self, *place),
+    )
+    stamps = range(10, 90, 10)
+    with BagWriter(tmp_path / 'bag', storage) as bag:
+        for stamp in stamps:
+            bag.write_image('/image', stamp, 'camera', frame(stamp))
+        for stamp in stamps:
+            bag.write_image('/truth', 10**9 + stamp, 'camera', frame(stamp))
+
+    # The header's stamps are put right; what the recorder received when stays.
+    def header_ns(message: object, original: Any = pairing.header_stamp_ns) -> int:
+        return original(message) % 10**9
+
+    monkeypatch.setattr(pairing, 'header_stamp_ns', header_ns)
+    monkeypatch.setattr(reader, 'header_stamp_ns', header_ns)
+    monkeypatch.setattr(
+        BagReader,
+        'header_stamps',
+        lambda self, topic: (header_ns(m.message) for m in self.messages([topic])),
+    )
+    source = BagPairs(tmp_path / 'bag', '/image', '/truth', slop_ns)
+    assert pairs_of(source) == [(stamp, stamp, stamp) for stamp in stamps]
+    assert reread == ['/image'] * 6
+    reread.clear()
+    source = BagPairs(tmp_path / 'bag', '/truth', '/image', slop_ns)
+    assert pairs_of(source) == [(stamp, stamp, stamp) for stamp in stamps]
+    assert reread == ['/image'] * 6
+    assert (source.unmatched_images, source.unmatched_labels) == (0, 0)
+
+
+def test_pairs_within_a_slop(write_bag: WriteBag) -> None:
+    bag = write_bag(
+        [(t, frame(t)) for t in (10, 20, 30, 40, 50)],
+        [(t, frame(100 + t)) for t in (12, 27, 29, 58, 90)],
+    )
+    source = BagPairs(bag, '/image', '/truth', 8)
+    assert pairs_of(source) == [(10, 10, 112), (20, 20, 127), (30, 30, 129), (50, 50, 158)]
+    assert (source.unmatched_images, source.unmatched_labels) == (1, 1)
+    source = BagPairs(bag, '/image', '/truth', 1)
+    assert pairs_of(source) == [(30, 30, 129)]
+    assert (source.unmatched_images, source.unmatched_labels) == (4, 4)
+
+
+def test_pairs_within_a_slop_do_not_depend_on_the_order_in_the_bag(tmp_path: Path) -> None:
+    found = []
+    for seed in range(4):
+        messages = [('/image', t) for t in (10, 20, 30)] + [('/truth', t) for t in (13, 24, 31)]
+        random.Random(seed).shuffle(messages)
+        path = tmp_path / str(seed)
+        with BagWriter(path) as bag:
+            for topic, stamp in messages:
+                bag.write_image(topic, stamp, 'camera', frame(stamp))
+        found.append(sorted(pairs_of(BagPairs(path, '/image', '/truth', 5))))
+    assert found == [[(10, 10, 13), (20, 20, 24), (30, 30, 31)]] * 4
+
+
+def test_a_fast_camera_with_slow_truth(write_bag: WriteBag) -> None:
+    bag = write_bag(
+        [(t, frame(t % 250)) for t in range(0, 3000, 7)],
+        [(t, frame(1)) for t in (1000, 2000)],
+    )
+    source = BagPairs(bag, '/image', '/truth', 5)
+    assert source.count() == 2
+    assert [stamp for stamp, *_ in pairs_of(source)] == [1001, 2002]
+    assert (source.unmatched_images, source.unmatched_labels) == (429 - 2, 0)
+
+
+def test_no_pair_is_explained(write_bag: WriteBag) -> None:
+    bag = write_bag([(10**9, frame(1))] * 2, [(10**9 + 2_500_000, frame(1))])
+    for slop_ns, text in (
+        (0, 'the nearest two are 2.5 ms apart: truth needs exactly the header stamp of its image'),
+        (10**6, 'within the slop of 1 ms; the nearest two are 2.5 ms apart'),
+    ):
+        source = BagPairs(bag, '/image', '/truth', slop_ns)
+        assert pairs_of(source) == []
+        error = str(source.no_pair())
+        assert error.startswith(
+            f'bag {bag}: no stamp is on both /image (2 messages) and /truth (1)'
+        )
+        assert text in error
+
+
 def test_a_stamp_that_comes_again_is_not_paired_again(tmp_path: Path) -> None:
     with BagWriter(tmp_path / 'bag') as bag:
         for value in (1, 2):
@@ -80,8 +179,8 @@ def test_topics_that_cannot_be_used(tmp_path: Path) -> None:
         ('/info', '/image', r"^topic '/info' of bag .* is sensor_msgs/msg/CameraInfo, not senso"),
         (
             '/image',
-            '/jpeg',
-            r"^topic '/jpeg' of bag .*CompressedImage, not sensor_msgs/msg/Image$",
+            '/info',
+            r"^topic '/info' of bag .*CameraInfo, not sensor_msgs/msg/Image or sensor_msgs/msg/C",
         ),
     ):
         source = BagPairs(tmp_path / 'bag', image, label)

@@ -24,7 +24,14 @@ import numpy as np
 import pytest
 
 from spssn_ros.errors import BadImageError
-from spssn_ros.imaging import ENCODINGS, decode_compressed, to_labels, to_rgb, view
+from spssn_ros.imaging import (
+    ENCODINGS,
+    decode_compressed,
+    decode_compressed_labels,
+    to_labels,
+    to_rgb,
+    view,
+)
 
 Make = Callable[..., Any]
 HEIGHT, WIDTH = 6, 8
@@ -334,3 +341,37 @@ def test_damaged_compressed_images(content: bytes) -> None:
     text = f"^compressed image of format 'jpeg', {len(content)} bytes, is damaged or of a kind"
     with pytest.raises(BadImageError, match=text):
         decode_compressed(content, 'jpeg')
+
+
+@pytest.mark.parametrize(
+    ('stored', 'expected'),
+    [
+        (GRAY, GRAY),
+        (RGB[..., ::-1], RGB),
+        (np.dstack([RGB[..., ::-1], ALPHA]), RGB),
+    ],
+    ids=['gray', 'color', 'with alpha'],
+)
+def test_compressed_labels_are_as_they_were_stored(
+    stored: np.ndarray, expected: np.ndarray
+) -> None:
+    data = cv2.imencode('.png', np.ascontiguousarray(stored))[1].tobytes()
+    np.testing.assert_array_equal(decode_compressed_labels(data, 'png'), expected)
+
+
+@pytest.mark.parametrize(
+    ('data', 'text'),
+    [
+        (
+            cv2.imencode('.jpg', GRAY)[1].tobytes(),
+            'is no PNG; labels must be lossless, png or raw',
+        ),
+        (b'', "^compressed label image of format 'x', 0 bytes, is no PNG"),
+        (cv2.imencode('.png', GRAY16)[1].tobytes(), 'is damaged or not of 8 bits a channel'),
+        (cv2.imencode('.png', GRAY)[1].tobytes()[:30], 'is damaged or not of 8 bits a channel'),
+    ],
+    ids=['jpeg', 'empty', '16 bits', 'cut'],
+)
+def test_compressed_labels_that_cannot_be_used(data: bytes, text: str) -> None:
+    with pytest.raises(BadImageError, match=text):
+        decode_compressed_labels(data, 'x')
