@@ -20,12 +20,17 @@ from pathlib import Path
 def write_whole(path: Path, data: bytes) -> None:
     """Write `data` to a temporary name beside `path`, then rename it; nothing half-written stays.
 
+    What is there and no plain file, such as /dev/stdout, is written to as it is.
+
     Raises:
         OSError: the folder is missing or not writable, or the disk is full; it names `path`.
 
     """
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
         temporary.write_bytes(data)
         temporary.replace(path)
     except OSError as error:

@@ -43,6 +43,7 @@ class LabelledFrame:
         labels: (H, W) uint8 class ids, 255 void.
         encoded: the image's own file, stored instead of the pixels when given.
         encoded_format: 'jpeg' or 'png', of `encoded`.
+        stamp_ns: header stamp; None for one by the frame's number and the rate.
 
     """
 
@@ -50,6 +51,7 @@ class LabelledFrame:
     labels: NDArray[np.uint8]
     encoded: bytes | None = None
     encoded_format: str = 'jpeg'
+    stamp_ns: int | None = None
 
 
 class Scene(Protocol):
@@ -106,7 +108,9 @@ def write_labelled_bag(
     count = 0
     with BagWriter(path, storage) as bag:
         for frame in frames:
-            stamp = frame_stamp_ns(count, rate_hz)
+            stamp = frame.stamp_ns
+            if stamp is None:
+                stamp = frame_stamp_ns(count, rate_hz)
             if frame.encoded is None:
                 bag.write_image(IMAGE_TOPIC, stamp, FRAME_ID, frame.image)
             else:

@@ -90,6 +90,15 @@ class BagWriter:
     def __enter__(self) -> 'BagWriter':
         if self.path.exists():
             raise BagError(f'{self.path} exists already; remove it or choose another name')
+        try:
+            self._open()
+        except BaseException:
+            if self._temporary is not None:
+                shutil.rmtree(self._temporary, ignore_errors=True)
+            raise
+        return self
+
+    def _open(self) -> None:
         with self._bag_errors():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._temporary = Path(
@@ -103,7 +112,6 @@ class BagWriter:
                 storage_plugin=StoragePlugin[self.storage.name],
             )
             self._writer.open()
-        return self
 
     def __exit__(
         self,

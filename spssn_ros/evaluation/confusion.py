@@ -79,11 +79,11 @@ class ConfusionMatrix:
         counts = np.bincount(true_ids * (n + 1) + predicted_ids, minlength=n * (n + 1))
         self._counts += counts.reshape(n, n + 1)
 
-    def _update_bytes(self, truth: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> None:
+    def _update_bytes(self, truth: NDArray[np.integer], prediction: NDArray[np.integer]) -> None:
         """Do the same ten times as fast: count all pairs of two bytes, then look at the counts."""
         codes = truth.astype(np.uint16)
         codes <<= 8
-        codes |= prediction
+        codes |= prediction.astype(np.uint16)
         pairs = np.bincount(codes.reshape(-1), minlength=1 << 16).reshape(256, 256)
         if 0 <= self.ignore_index < 256:
             pairs[self.ignore_index] = 0

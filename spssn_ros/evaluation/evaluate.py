@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spssn_ros.errors import BadImageError, BagError, ConfigError
+from spssn_ros.errors import BadImageError, ConfigError
 from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.evaluation.pairing import BagPairs, Pair
 from spssn_ros.evaluation.report import Gallery, Source
@@ -151,7 +151,7 @@ def evaluate(
                 try:
                     result.matrix.update(frame.truth, prediction)
                 except BadImageError as error:
-                    raise _located(source, frame.stamp_ns, error) from error
+                    raise source.located(frame.stamp_ns, error) from error
                 if gallery is not None:
                     shown_as = Source(str(source.path), source.image_topic)
                     gallery.offer(frame.stamp_ns, frame.rgb, frame.truth, prediction, shown_as)
@@ -183,7 +183,7 @@ def _frames(
                 return _Frame(pair.stamp_ns, truth, prediction=recorded_labels(pair.image))
             return _Frame(pair.stamp_ns, truth, rgb=decode_image(pair.image))
         except BadImageError as error:
-            raise _located(source, pair.stamp_ns, error) from error
+            raise source.located(pair.stamp_ns, error) from error
 
     return map_ahead(decode, source.pairs, config.workers)
 
@@ -198,9 +198,3 @@ def decode_image(message: Any) -> Rgb:
     if hasattr(message, 'encoding'):
         return to_rgb(message)
     return decode_compressed(message.data, message.format)
-
-
-def _located(source: BagPairs, stamp_ns: int, error: BadImageError) -> BagError:
-    stamp = f'{stamp_ns // 10**9}.{stamp_ns % 10**9:09d}'
-    frame = f'frame of {source.image_topic} with stamp {stamp}'
-    return BagError(f'bag {source.path}, {frame}: {error}')

@@ -78,7 +78,7 @@ class BagPairs:
 
         """
         with BagReader(self.path) as bag:
-            self._check_topics(bag)
+            self.check_topics(bag, self.image_topic, self.label_topic)
             return min(bag.topics[topic].count for topic in (self.image_topic, self.label_topic))
 
     def __iter__(self) -> Iterator[Pair]:
@@ -93,7 +93,7 @@ class BagPairs:
         """
         self.unmatched_images = self.unmatched_labels = 0
         with BagReader(self.path) as bag, ExitStack() as stack:
-            self._check_topics(bag)
+            self.check_topics(bag, self.image_topic, self.label_topic)
             partners = self._match(bag) if self.slop_ns else None
             wanted = None if partners is None else {*partners.values()}
             images, truths = _Waiting(self.image_topic), _Waiting(self.label_topic)
@@ -136,6 +136,12 @@ class BagPairs:
             'header stamp of its image, or a slop'
         )
 
+    def located(self, stamp_ns: int, error: Exception) -> BagError:
+        """Return the error of a frame with its place: bag, topic and the image's stamp."""
+        stamp = f'{stamp_ns // 10**9}.{stamp_ns % 10**9:09d}'
+        place = f'bag {self.path}, frame of {self.image_topic} with stamp {stamp}'
+        return BagError(f'{place}: {error}')
+
     def _count_unmatched(self, is_truth: bool) -> None:
         if is_truth:
             self.unmatched_labels += 1
@@ -149,14 +155,20 @@ class BagPairs:
         self._nearest_ns = smallest_distance(images, truths)
         return match_stamps(images, truths, self.slop_ns)
 
-    def _check_topics(self, bag: BagReader) -> None:
-        bag.require(self.image_topic, self.label_topic)
-        for topic in (self.image_topic, self.label_topic):
+    def check_topics(self, bag: BagReader, *topics: str) -> None:
+        """Check that these topics are there, and hold images.
+
+        Raises:
+            BagError: one is not, or does not.
+
+        """
+        bag.require(*topics)
+        for topic in topics:
             found = bag.topics[topic].type
             if found not in _IMAGE_TYPES:
                 raise BagError(
                     f'topic {topic!r} of bag {self.path} is {found}, not '
-                    f'{" or ".join(_IMAGE_TYPES)}'
+                    f'{" or ".join(_IMAGE_TYPES)}; choose another topic'
                 )
 
 

@@ -14,6 +14,7 @@
 """Options that several subcommands share."""
 
 import argparse
+import math
 from pathlib import Path
 
 from spssn_ros.datasets.class_list import read_label_set
@@ -78,6 +79,18 @@ def add_pairing_options(parser: argparse.ArgumentParser) -> None:
         help='pair an image with the nearest truth at most this many milliseconds away; default: '
         'header stamps must be equal',
     )
+
+
+def slop_ns_of(args: argparse.Namespace) -> int:
+    """Return the slop in nanoseconds.
+
+    Raises:
+        ConfigError: it is negative or no number.
+
+    """
+    if not 0 <= args.slop < math.inf:
+        raise ConfigError(f'--slop is {args.slop} ms; give 0 or more')
+    return round(args.slop * 1e6)
 
 
 def label_set_of(classes: str) -> LabelSet:

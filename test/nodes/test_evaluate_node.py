@@ -26,7 +26,7 @@ rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 from harness import camera_image, picture  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
-from spssn_ros.bags.labelled import LabelledFrame, write_labelled_bag  # noqa: E402
+from spssn_ros.bags.writer import BagWriter  # noqa: E402
 from spssn_ros.evaluation import ConfusionMatrix  # noqa: E402
 from spssn_ros.evaluation.result import EvaluationResult  # noqa: E402
 from spssn_ros.inference import Segmenter  # noqa: E402
@@ -126,10 +126,16 @@ def test_offline_mode_scores_a_bag_and_ends(
     segmenter = Segmenter.from_weights(tiny_weights)
     rgb = picture(5)
     bag = tmp_path / 'bag'
-    write_labelled_bag(bag, [LabelledFrame(rgb, segmenter(rgb).labels)], 1.0)
+    labels = segmenter(rgb).labels
+    with BagWriter(bag) as writer:
+        writer.write_image('/camera/image_raw', 10**9, 'camera', rgb)
+        # In colours, and 3 ms late.
+        colors = segmenter.label_set.color_table()[labels]
+        writer.write_image('/camera/label_truth', 10**9 + 3_000_000, 'camera', colors)
     node = run_node(
         'evaluate_node',
         *arguments(mode='offline', bag=bag, weights=tiny_weights, json=tmp_path / 's.json'),
+        *('-p', 'slop_ms:=3.0', '-p', 'truth:=auto'),
     )
     assert node.wait() == 0
     scores = json.loads((tmp_path / 's.json').read_text())
@@ -141,6 +147,8 @@ def test_offline_mode_scores_a_bag_and_ends(
     ('parameters', 'sentence'),
     [
         ({'mode': 'sideways'}, "mode is 'sideways'; give live or offline"),
+        ({'truth': 'colors'}, "truth is 'colors'; give one of auto, ids, camvid-colors, cit"),
+        ({'truth': 'cityscapes-ids'}, "truth 'cityscapes-ids' tells the classes road, "),
         ({'mode': 'offline'}, "mode is 'offline' but bag is empty; give -p bag:=PATH"),
         ({'compare': '/nowhere.json'}, 'cannot compare with /nowhere.json: no such file'),
         ({'compare': '[1, 2]'}, 'compare is [1, 2]; give a file or a list of files'),

@@ -13,6 +13,7 @@
 # limitations under the License.
 """`spssn convert` from the command line: what is written, and what bad input says."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from spssn_ros.bags.labelled import FIRST_STAMP_NS
 from spssn_ros.bags.reader import BagReader, header_stamp_ns
 from spssn_ros.bags.writer import BagWriter
 from spssn_ros.datasets.camvid import find_camvid, read_pair
+from spssn_ros.datasets.folder import find_folder
 from spssn_ros.imaging import decode_compressed, to_labels, to_rgb
 from spssn_ros.tools.main import main
 
@@ -138,7 +140,7 @@ def test_bag_to_data_set(tmp_path: Path, camvid: Path, convert: Callable[..., st
     names = [f'{FIRST_STAMP_NS + index * 10**9}.png' for index in range(3)]
     assert sorted(p.name for p in (tmp_path / 'set' / 'images').iterdir()) == names
     classes = (tmp_path / 'set' / 'classes.txt').read_text().split('\n')
-    assert classes[:2] == ['sky', 'building']
+    assert classes[:2] == ['sky 128 128 128', 'building 128 0 0']
     assert len(classes) == 12
     for name, sample in zip(names, find_camvid(camvid, 'val'), strict=True):
         image, labels = read_pair(sample)
@@ -166,6 +168,131 @@ def test_frames_are_paired_by_exact_stamp(tmp_path: Path, convert: Callable[...,
     np.testing.assert_array_equal(image[..., ::-1], decode_compressed(jpeg, 'jpeg'))
 
 
+def contents(bag: Path) -> list[tuple[str, int, str, tuple, bytes]]:
+    """Return topic, stamp, encoding, size and pixels of a bag's images and labels."""
+    with BagReader(bag) as reader:
+        return [
+            (m.topic, header_stamp_ns(i), i.encoding, (i.width, i.height), i.data.tobytes())
+            for m in reader.messages([IMAGE, LABEL])
+            for i in [m.message]
+        ]
+
+
+@pytest.mark.parametrize(
+    ('layout', 'back'),
+    [
+        ((), ('folder',)),
+        (('--split', 'night'), ('folder', '--split', 'night')),
+        (('--label-colors',), ('folder', '--storage', 'sqlite3')),
+        (('--layout', 'camvid'), ('camvid', '--split', 'train')),
+        (('--layout', 'camvid', '--split', 'val', '--label-colors'), ('camvid', '--split', 'val')),
+    ],
+)
+def test_a_bag_comes_back_from_a_data_set_pixel_by_pixel(
+    tmp_path: Path, camvid: Path, convert: Callable[..., str], layout: tuple, back: tuple
+) -> None:
+    # Stamps that no frame rate gives.
+    with BagWriter(tmp_path / 'bag') as bag:
+        for number, sample in enumerate(find_camvid(camvid, 'val')):
+            stamp = FIRST_STAMP_NS + number**3 * 123_456_789
+            for topic, pixels in zip((IMAGE, LABEL), read_pair(sample), strict=True):
+                bag.write_image(topic, stamp, 'camera', pixels)
+    convert('bag', tmp_path / 'bag', '--dataset', tmp_path / 'set', *layout)
+    convert(back[0], tmp_path / 'set', *back[1:], '--bag', tmp_path / 'again')
+    assert contents(tmp_path / 'again') == contents(tmp_path / 'bag')
+
+
+def test_label_colours_read_back_as_the_ids(
+    tmp_path: Path, camvid: Path, convert: Callable[..., str]
+) -> None:
+    convert('camvid', camvid, '--split', 'val', '--bag', tmp_path / 'bag')
+    to = ('bag', tmp_path / 'bag', '--label-colors', '--dataset')
+    convert(*to, tmp_path / 'set')
+    convert(*to, tmp_path / 'camvid_set', '--layout', 'camvid', '--split', 'val')
+    # As the labels of a folder, and as the original layout of CamVid.
+    shutil.rmtree(tmp_path / 'set' / 'labels')
+    (tmp_path / 'set' / 'label_colors').rename(tmp_path / 'set' / 'labels')
+    shutil.rmtree(tmp_path / 'camvid_set' / 'valannot')
+    colored = min((tmp_path / 'camvid_set' / 'val_labels').iterdir())
+    assert colored.name == f'{FIRST_STAMP_NS}_L.png'
+    convert('folder', tmp_path / 'set', '--bag', tmp_path / 'one')
+    convert('camvid', tmp_path / 'camvid_set', '--split', 'val', '--bag', tmp_path / 'two')
+    assert contents(tmp_path / 'one') == contents(tmp_path / 'two') == contents(tmp_path / 'bag')
+
+
+def test_classes_of_ones_own(tmp_path: Path, convert: Callable[..., str]) -> None:
+    labels = np.array([[0, 1, 255], [1, 1, 0]], np.uint8)
+    colors = np.array([(9, 9, 9), (200, 0, 1)], np.uint8)
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.write_image('/i', 5, 'f', np.zeros((2, 3, 3), np.uint8))
+        bag.write_image('/ids', 5, 'f', labels)
+        painted = np.where((labels == 255)[..., None], 0, colors[labels % 2]).astype(np.uint8)
+        bag.write_image('/colors', 5, 'f', painted)
+    (tmp_path / 'mine.txt').write_text('my lane 9 9 9\ncone 200 0 1\n')
+    for topic in ('/ids', '/colors'):
+        out = tmp_path / topic[1:]
+        topics = ('--image-topic', '/i', '--label-topic', topic)
+        mine = ('--classes', tmp_path / 'mine.txt', '--label-colors')
+        convert('bag', tmp_path / 'bag', '--dataset', out, *topics, *mine)
+        (sample,) = find_folder(out, 'all')
+        np.testing.assert_array_equal(read_pair(sample)[1], labels)
+        assert sample.label_set is not None
+        assert sample.label_set.names == ('my lane', 'cone')
+        written = cv2.imread(str(out / 'label_colors' / f'{5:019d}.png'))
+        np.testing.assert_array_equal(written[..., ::-1], painted)
+
+
+def test_truth_is_read_and_paired_as_asked(tmp_path: Path, convert: Callable[..., str]) -> None:
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.write_image(IMAGE, 10_000_000, 'f', np.zeros((1, 3, 3), np.uint8))
+        bag.write_image(LABEL, 12_000_000, 'f', np.array([[7, 33, 0]], np.uint8))
+    options = ('--classes', 'cityscapes', '--truth', 'cityscapes-ids', '--slop', '2.5')
+    convert('bag', tmp_path / 'bag', '--dataset', tmp_path / 'set', *options)
+    (sample,) = find_folder(tmp_path / 'set', 'all')
+    assert sample.stem == f'{10_000_000:019d}'
+    assert read_pair(sample)[1].tolist() == [[0, 18, 255]]
+
+
+def test_images_only_are_for_labelling(
+    tmp_path: Path, camvid: Path, convert: Callable[..., str]
+) -> None:
+    convert('camvid', camvid, '--split', 'val', '--bag', tmp_path / 'bag')
+    to = ('bag', tmp_path / 'bag', '--images-only', '--dataset')
+    assert convert(*to, tmp_path / 'set') == f'{tmp_path}/set: 3 images\n'
+    assert sorted(p.name for p in (tmp_path / 'set').iterdir()) == ['classes.txt', 'images']
+    stems = sorted(p.stem for p in (tmp_path / 'set' / 'images').iterdir())
+    assert stems == [f'{FIRST_STAMP_NS + i * 10**9}' for i in range(3)]
+    # Whoever labels them adds labels/.
+    (tmp_path / 'set' / 'labels').mkdir()
+    for number, stem in enumerate(stems):
+        cv2.imwrite(
+            str(tmp_path / 'set' / 'labels' / f'{stem}.png'), np.full(SIZE, number, np.uint8)
+        )
+    convert('folder', tmp_path / 'set', '--bag', tmp_path / 'labelled')
+    images = [m for m in contents(tmp_path / 'bag') if m[0] == IMAGE]
+    assert [m for m in contents(tmp_path / 'labelled') if m[0] == IMAGE] == images
+
+
+@pytest.mark.parametrize('kind', ['mcap', 'sqlite3', 'dataset'])
+def test_a_full_disk(
+    tmp_path: Path,
+    camvid: Path,
+    convert: Callable[..., str],
+    tiny_disk: Path,
+    kind: str,
+) -> None:
+    if kind == 'dataset':
+        convert('camvid', camvid, '--split', 'val', '--bag', tmp_path / 'bag')
+        said = convert('bag', tmp_path / 'bag', '--dataset', tiny_disk / 'out', status=2)
+        assert said == f'spssn: cannot write data set {tiny_disk}/out: No space left on device\n'
+    else:
+        arguments = ('street', '--frames', 3, '--size', '96x72', '--bag', tiny_disk / 'out')
+        said = convert(*arguments, '--storage', kind, status=2)
+        assert said.startswith(f'spssn: cannot write bag {tiny_disk}/out: ')
+        assert said.count('\n') == 1
+    assert list(tiny_disk.iterdir()) == []
+
+
 def test_bad_input_leaves_nothing(
     tmp_path: Path, camvid: Path, convert: Callable[..., str]
 ) -> None:
@@ -177,7 +304,13 @@ def test_bad_input_leaves_nothing(
         apart.write_image(LABEL, 2, 'f', np.zeros(SIZE, np.uint8))
     with BagWriter(tmp_path / 'strange') as strange:
         strange.write_image(IMAGE, 1, 'f', np.zeros(SIZE, np.uint8))
-        strange.write_image(LABEL, 1, 'f', np.full(SIZE, 11, np.uint8))
+        strange.write_image(LABEL, 1, 'f', np.full(SIZE, 12, np.uint8))
+    with BagWriter(tmp_path / 'sizes') as sizes:
+        sizes.write_image(IMAGE, 1, 'f', np.zeros(SIZE, np.uint8))
+        sizes.write_image(LABEL, 1, 'f', np.zeros((2, 3), np.uint8))
+    with BagWriter(tmp_path / 'twice') as twice:
+        for _ in range(2):
+            twice.write_image(IMAGE, 1, 'f', np.zeros(SIZE, np.uint8))
     before = sorted(tmp_path.iterdir())
     for arguments, message in (
         ((*camvid_bag, bag), f'{bag} exists already; remove it'),
@@ -189,9 +322,35 @@ def test_bad_input_leaves_nothing(
         (('bag', out, '--dataset', out), f'bag {out} does not exist'),
         (('bag', bag, '--dataset', camvid), f'{camvid} exists already'),
         (('bag', bag, '--dataset', out, '--label-topic', '/x'), "topic '/x' is not in bag"),
-        (('bag', bag, '--dataset', out, '--label-topic', INFO), 'holds sensor_msgs/msg/CameraI'),
-        (('bag', tmp_path / 'apart', '--dataset', out), 'no message of /camera/image_raw has'),
-        (('bag', tmp_path / 'strange', '--dataset', out), 'holds ids [11], which camvid does'),
+        (('bag', bag, '--dataset', out, '--label-topic', INFO), 'is sensor_msgs/msg/CameraI'),
+        (
+            ('bag', tmp_path / 'apart', '--dataset', out),
+            'no stamp is on both /camera/image_raw (1 messages)',
+        ),
+        (
+            ('bag', tmp_path / 'strange', '--dataset', out),
+            'with stamp 0.000000001: the label holds ids [12], but the classes are 0..10',
+        ),
+        (('bag', tmp_path / 'sizes', '--dataset', out), 'is 64x48 but its label is 3x2'),
+        (
+            ('bag', bag, '--dataset', out, '--classes', 'x.txt'),
+            "--classes is 'x.txt', which is no",
+        ),
+        (
+            ('bag', bag, '--dataset', out, '--classes', 'cityscapes', '--layout', 'camvid'),
+            "--layout camvid has CamVid's classes, not those of 'cityscapes'",
+        ),
+        (
+            ('bag', bag, '--dataset', out, '--classes', 'cityscapes', '--truth', 'camvid-colors'),
+            "truth 'camvid-colors' tells the classes sky, ",
+        ),
+        (('bag', bag, '--dataset', out, '--slop', '-1'), '--slop is -1.0 ms; give 0 or more'),
+        (('bag', bag, '--dataset', out, '--split', '../a'), "--split is '../a'; give the name"),
+        (
+            ('bag', tmp_path / 'twice', '--dataset', out, '--images-only'),
+            'have the stamp 1 ns, which names their files',
+        ),
+        (('folder', camvid, '--bag', out), 'cannot read class list'),
     ):
         said = convert(*arguments, status=2)
         assert message in said

@@ -16,8 +16,14 @@
 import html
 import json
 import shlex
+import signal
+import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -26,6 +32,7 @@ from spssn_ros.bags.writer import BagWriter
 from spssn_ros.inference import Segmenter
 from spssn_ros.tools.main import main
 
+ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
     *('miou', 'class_average', 'global_average', 'iou', 'accuracy', 'confusion', 'classes'),
     *('frames', 'unmatched_images', 'unmatched_labels', 'weights', 'device', 'fps'),
@@ -94,9 +101,15 @@ def test_earlier_scores_stand_beside_in_the_table_and_the_page(
 
 
 def test_json_to_stdout_is_nothing_but_json(
-    bag: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+    bag: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(['evaluate', str(bag), '--weights', str(weights), '--json', '-']) == 0
+    command = ['evaluate', str(bag), '--weights', str(weights), '--json', '-']
+    assert main([*command, '--report', str(tmp_path / 'report')]) == 0
+    output, errors = capsys.readouterr()
+    assert set(json.loads(output)) == KEYS
+    assert errors == f'report in {tmp_path}/report\n'
+    # Nor does a missed threshold add to it.
+    assert main([*command, '--fail-under', '1']) == 1
     assert set(json.loads(capsys.readouterr().out)) == KEYS
 
 
@@ -140,6 +153,20 @@ def test_recorded_predictions_need_no_network(
         (['BAG', '--compare', 'nosuch.json'], 'spssn: cannot compare with nosuch.json: no such'),
         (['nobag', '--compare', __file__], 'test_evaluate.py: not JSON'),
         (['BAG', '--fail-under', '65'], 'spssn: --fail-under is 65.0; give a fraction'),
+        (['BAG', '--slop', '-1'], 'spssn: slop is -1.0 ms; give 0 or more'),
+        (['BAG', '--workers', '-1'], 'spssn: workers is -1; give 0 to 64'),
+        (
+            ['BAG', '--image-topic', '/a', '/b'],
+            'spssn: 2 image topics (/a, /b) but 1 label topics',
+        ),
+        (
+            ['BAG', '--truth', 'cityscapes-ids'],
+            "spssn: truth 'cityscapes-ids' tells the classes r",
+        ),
+        (['BAG', '--classes', 'camvid'], 'spssn: --classes is for --prediction-topic; a network'),
+        (['--image-topic', '/a', 'BAG'], 'spssn: no bag is given; name the bags before the opti'),
+        (['BAG', '--json', '/dev/full'], 'spssn: /dev/full: No space left on device'),
+        (['BAG', '--json', __file__ + '/s.json'], 'test_evaluate.py: File exists'),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(
@@ -150,6 +177,105 @@ def test_bad_input_is_one_line_and_status_2(
     errors = capsys.readouterr().err
     assert text in errors
     assert errors.count('\n') == 1
+    assert stat.S_ISCHR(Path('/dev/full').stat().st_mode)
+
+
+@pytest.mark.parametrize('option', ['--json', '--report'])
+def test_a_full_disk(
+    bag: Path,
+    weights: Path,
+    tiny_disk: Path,
+    option: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tiny_disk / 'fill').write_bytes(bytes(20480 if option == '--json' else 12288))
+    target = tiny_disk / 'out.json' if option == '--json' else tiny_disk / 'report'
+    assert main(['evaluate', str(bag), '--weights', str(weights), option, str(target)]) == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith(f'spssn: {target}')
+    assert errors.endswith(': No space left on device\n')
+    assert errors.count('\n') == 1
+    # What was finished is whole, and nothing temporary is left.
+    assert [path for path in tiny_disk.rglob('*') if path.name.startswith('.')] == []
+    for path in tiny_disk.rglob('*.png'):
+        assert cv2.imread(str(path)) is not None
+    assert option == '--report' or not target.exists()
+
+
+def test_several_cameras_add_up(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = np.zeros((4, 5), np.uint8)
+    with BagWriter(tmp_path / 'bag') as bag:
+        for number, topic in enumerate(('/front', '/rear')):
+            # What the rear camera sees is stamped 3 ms later than its truth.
+            bag.write_image(f'{topic}/label', 10**9 + number * 3_000_000, 'camera', truth + number)
+            bag.write_image(f'{topic}/truth', 10**9, 'camera', truth)
+    command = [
+        *('evaluate', str(tmp_path / 'bag'), '--prediction-topic', '/front/label', '/rear/label'),
+        *('--label-topic', '/front/truth', '/rear/truth', '--json', '-', '--workers', '1'),
+    ]
+    assert main([*command, '--slop', '3']) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert (scores['frames'], scores['unmatched_images']) == (2, 0)
+    assert scores['confusion'][0][:2] == [20, 20]
+    assert main([*command, '--slop', '2.9']) == 2
+    errors = capsys.readouterr().err
+    assert 'no stamp is on both /rear/label (1 messages) and /rear/truth (1) within the' in errors
+    assert errors.endswith('the nearest two are 3 ms apart\n')
+
+
+def test_recorded_predictions_of_other_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prediction = np.array([[0, 18, 1]], np.uint8)
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.write_image('/label', 5, 'camera', prediction)
+        bag.write_image('/truth', 5, 'camera', np.array([[7, 33, 7]], np.uint8))
+    command = ['evaluate', str(tmp_path / 'bag'), '--prediction-topic', '/label']
+    command += ['--label-topic', '/truth', '--truth', 'cityscapes-ids', '--json', '-']
+    assert main([*command, '--classes', 'cityscapes']) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores['classes'][18] == 'bicycle'
+    assert scores['iou']['road'] == 0.5
+    assert scores['iou']['bicycle'] == 1.0
+    assert main(command) == 2
+    assert "truth 'cityscapes-ids' tells the classes road, " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('command', ['evaluate', 'convert'])
+def test_ctrl_c_ends_it_with_130_and_without_a_traceback(
+    weights: Path, tmp_path: Path, command: str
+) -> None:
+    truth = np.zeros((48, 64), np.uint8)
+    rgb = np.zeros((48, 64, 3), np.uint8)
+    out = tmp_path / 'out'
+    if command == 'evaluate':
+        write_labelled_bag(tmp_path / 'bag', [LabelledFrame(rgb, truth)] * 3000, 1000.0)
+        arguments = ['evaluate', str(tmp_path / 'bag'), '--weights', str(weights)]
+        arguments += ['--backend', 'torch', '--report', str(out)]
+    else:
+        arguments = ['convert', 'street', '--frames', '100000', '--bag', str(out)]
+    code = (
+        'import sys\n'
+        'from spssn_ros.tools.main import main\n'
+        "print('ready', flush=True)\n"
+        f'sys.exit(main({arguments!r}))\n'
+    )
+    process = subprocess.Popen(
+        [sys.executable, '-c', code],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == 'ready\n'
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=30)
+    assert (process.returncode, output, errors) == (130, '', '')
+    assert {path.name for path in tmp_path.iterdir()} <= {'bag'}
 
 
 def test_debug_shows_where_an_error_comes_from() -> None:
