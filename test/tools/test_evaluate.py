@@ -32,6 +32,8 @@ from spssn_ros.bags.writer import BagWriter
 from spssn_ros.inference import Segmenter
 from spssn_ros.tools.main import main
 
+# Quick to start, unlike the compiling backend.
+ENGINE = ('--backend', 'torch', '--device', 'cpu', '--precision', 'float32')
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
     *('miou', 'class_average', 'global_average', 'iou', 'accuracy', 'confusion', 'classes'),
@@ -48,7 +50,7 @@ def weights(random_weights: Path) -> Path:
 def bag(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two frames whose truth is the network's own answer, but for one void and one wrong pixel."""
     path = tmp_path_factory.mktemp('bags') / 'bag'
-    segmenter = Segmenter.from_weights(weights)
+    segmenter = Segmenter.from_weights(weights, 'cpu', 'float32', 'torch')
     rng = np.random.default_rng(0)
     frames = []
     for _ in range(2):
@@ -62,7 +64,7 @@ def bag(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_scores_report_and_json(bag: Path, weights: Path, tmp_path: Path) -> None:
     json_path, report = tmp_path / 'scores.json', tmp_path / 'report'
-    command = ['evaluate', str(bag), '--weights', str(weights), '--json', str(json_path)]
+    command = ['evaluate', str(bag), *ENGINE, '--weights', str(weights), '--json', str(json_path)]
     assert main([*command, '--report', str(report)]) == 0
     scores = json.loads(json_path.read_text())
     assert set(scores) == KEYS
@@ -103,7 +105,7 @@ def test_earlier_scores_stand_beside_in_the_table_and_the_page(
 def test_json_to_stdout_is_nothing_but_json(
     bag: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ['evaluate', str(bag), '--weights', str(weights), '--json', '-']
+    command = ['evaluate', str(bag), *ENGINE, '--weights', str(weights), '--json', '-']
     assert main([*command, '--report', str(tmp_path / 'report')]) == 0
     output, errors = capsys.readouterr()
     assert set(json.loads(output)) == KEYS
@@ -114,7 +116,7 @@ def test_json_to_stdout_is_nothing_but_json(
 
 
 def test_fail_under(bag: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ['evaluate', str(bag), '--weights', str(weights), '--fail-under']
+    command = ['evaluate', str(bag), *ENGINE, '--weights', str(weights), '--fail-under']
     assert main([*command, '0.5']) == 0
     assert main([*command, '1.0']) == 1
     assert 'is under --fail-under 1.0' in capsys.readouterr().err
@@ -165,8 +167,8 @@ def test_recorded_predictions_need_no_network(
         ),
         (['BAG', '--classes', 'camvid'], 'spssn: --classes is for --prediction-topic; a network'),
         (['--image-topic', '/a', 'BAG'], 'spssn: no bag is given; name the bags before the opti'),
-        (['BAG', '--json', '/dev/full'], 'spssn: /dev/full: No space left on device'),
-        (['BAG', '--json', __file__ + '/s.json'], 'test_evaluate.py: File exists'),
+        (['BAG', *ENGINE, '--json', '/dev/full'], 'spssn: /dev/full: No space left on device'),
+        (['BAG', *ENGINE, '--json', __file__ + '/s.json'], 'test_evaluate.py: File exists'),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(
@@ -190,7 +192,9 @@ def test_a_full_disk(
 ) -> None:
     (tiny_disk / 'fill').write_bytes(bytes(20480 if option == '--json' else 12288))
     target = tiny_disk / 'out.json' if option == '--json' else tiny_disk / 'report'
-    assert main(['evaluate', str(bag), '--weights', str(weights), option, str(target)]) == 2
+    assert (
+        main(['evaluate', str(bag), *ENGINE, '--weights', str(weights), option, str(target)]) == 2
+    )
     errors = capsys.readouterr().err
     assert errors.startswith(f'spssn: {target}')
     assert errors.endswith(': No space left on device\n')
@@ -252,8 +256,8 @@ def test_ctrl_c_ends_it_with_130_and_without_a_traceback(
     out = tmp_path / 'out'
     if command == 'evaluate':
         write_labelled_bag(tmp_path / 'bag', [LabelledFrame(rgb, truth)] * 3000, 1000.0)
-        arguments = ['evaluate', str(tmp_path / 'bag'), '--weights', str(weights)]
-        arguments += ['--backend', 'torch', '--report', str(out)]
+        arguments = ['evaluate', str(tmp_path / 'bag'), *ENGINE, '--weights', str(weights)]
+        arguments += ['--report', str(out)]
     else:
         arguments = ['convert', 'street', '--frames', '100000', '--bag', str(out)]
     code = (
