@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from spssn_ros.errors import SpssnError
+from spssn_ros.errors import ConfigError, SpssnError
 from spssn_ros.evaluation.result import write_text
 from spssn_ros.imaging import Painter, write_png
 from spssn_ros.inference import Segmenter
@@ -49,29 +50,54 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         'input', type=Path, metavar='INPUT', help='image, folder of images, video or bag'
     )
     parser.add_argument('--output', type=Path, required=True, metavar='DIR', help='folder')
-    parser.add_argument('--image-topic', default='', help='of a bag; default: its only camera')
+    parser.add_argument(
+        '--image-topic',
+        nargs='+',
+        default=[''],
+        metavar='TOPIC',
+        help='of a bag; several get a folder each. Default: its only camera',
+    )
     add_engine_options(parser)
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Segment, say what was written, and return the exit status."""
-    with open_frames(args.input, args.image_topic) as source:
+    folders = topic_folders(args.output, args.image_topic)
+    with ExitStack() as stack:
+        # Bad input shows before the network is loaded.
+        sources = [stack.enter_context(open_frames(args.input, topic)) for topic in folders]
         segmenter = segmenter_from(args)
-        count = segment_frames(source, segmenter, args.output)
-    if source.total and count < 0.98 * source.total:
-        print(
-            f'spssn: {args.input} promises {source.total} frames and only {count} could be read; '
-            'it may be cut off',
-            file=sys.stderr,
-        )
-    frames = '1 frame' if count == 1 else f'{count} frames'
-    video = ', overlay.mp4' if source.rate_hz else ''
-    print(
-        f'{args.output}: {frames} in labels/ and overlays/{video}, and classes.json, '
-        f'by {segmenter.description}'
-    )
+        for source, folder in zip(sources, folders.values(), strict=True):
+            count = segment_frames(source, segmenter, folder)
+            if source.total and count < 0.98 * source.total:
+                print(
+                    f'spssn: {args.input} promises {source.total} frames and only {count} could '
+                    'be read; it may be cut off',
+                    file=sys.stderr,
+                )
+            frames = '1 frame' if count == 1 else f'{count} frames'
+            video = ', overlay.mp4' if source.rate_hz else ''
+            print(
+                f'{folder}: {frames} in labels/ and overlays/{video}, and classes.json, '
+                f'by {segmenter.description}'
+            )
     return 0
+
+
+def topic_folders(output: Path, topics: Sequence[str]) -> dict[str, Path]:
+    """Return the folder of each topic: `output` for one, /front/image in front_image for several.
+
+    Raises:
+        ConfigError: two of them would have one folder.
+
+    """
+    if len(topics) == 1:
+        return {topics[0]: output}
+    folders = {topic: output / topic.strip('/').replace('/', '_') for topic in topics}
+    if len({*folders.values()}) < len(topics):
+        raise ConfigError(f'--image-topic {" ".join(topics)}: two of these have one folder name')
+    return folders
 
 
 def segment_frames(source: FrameSource, segmenter: Segmenter, folder: Path) -> int:

@@ -230,6 +230,51 @@ def test_a_bag_with_several_cameras(tmp_path: Path, segment: Segment) -> None:
     )
     segment(tmp_path / 'bag', *to, '--image-topic', '/rear')
     assert len(files(tmp_path / 'out' / 'labels')) == 3
+    said, _ = segment(
+        tmp_path / 'bag', '--output', tmp_path / 'both', '--image-topic', '/front', '/rear'
+    )
+    assert [line.split(':')[0] for line in said.splitlines()] == [
+        f'{tmp_path}/both/{name}' for name in ('front', 'rear')
+    ]
+    one = files(tmp_path / 'out')
+    assert files(tmp_path / 'both') == [f'{n}/{f}' for n in ('front', 'rear') for f in one]
+    _, errors = segment(
+        *(tmp_path / 'bag', '--output', tmp_path / 'x', '--image-topic', '/a/b', '/a_b'), status=2
+    )
+    assert errors == 'spssn: --image-topic /a/b /a_b: two of these have one folder name\n'
+
+
+def test_frames_of_odd_size(tmp_path: Path, segment: Segment, segmenter: Segmenter) -> None:
+    with BagWriter(tmp_path / 'bag') as bag:
+        for number in range(2):
+            bag.write_image('/i', number * 10**8, 'f', picture(number, (67, 99)))
+    segment(tmp_path / 'bag', '--output', tmp_path / 'out')
+    frames, _ = read_video(tmp_path / 'out' / 'overlay.mp4')
+    for number, frame in enumerate(frames):
+        stem = f'{number * 10**8:019d}'
+        check(tmp_path / 'out', stem, picture(number, (67, 99)), segmenter)
+        # The codec has even sides only; the picture is not skewed by that.
+        assert frame.shape == (66, 98, 3)
+        overlay = load(tmp_path / 'out' / 'overlays' / f'{stem}.png')[:66, :98]
+        assert np.abs(frame.astype(int) - overlay).mean() < 12
+
+
+def test_images_of_every_kind_and_size_in_one_folder(tmp_path: Path, segment: Segment) -> None:
+    rgb = picture(0)
+    kinds = {
+        'gray': rgb[..., 0],
+        'alpha': np.dstack([rgb, rgb[..., :1]]),
+        'deep': rgb.astype(np.uint16) * 257,
+        'pixel': rgb[:1, :1],
+        'wide': np.tile(rgb[:3], (1, 4, 1)),
+    }
+    (tmp_path / 'in').mkdir()
+    for name, pixels in kinds.items():
+        assert cv2.imwrite(str(tmp_path / 'in' / f'{name}.png'), pixels)
+    segment(tmp_path / 'in', '--output', tmp_path / 'out')
+    for name, pixels in kinds.items():
+        assert load(tmp_path / 'out' / 'labels' / f'{name}.png').shape == pixels.shape[:2]
+        assert load(tmp_path / 'out' / 'overlays' / f'{name}.png').shape == (*pixels.shape[:2], 3)
 
 
 def test_compressed_frames_of_one_stamp_and_changing_size(
