@@ -84,6 +84,9 @@ class EvaluationConfig:
                 f'{len(self.label_topics)} label topics ({", ".join(self.label_topics)}); give '
                 'each its own, in the same order'
             )
+        for topic, label_topic in zip(self.scored_topics, self.label_topics, strict=True):
+            if topic == label_topic:
+                raise ConfigError(f'{topic} cannot be its own truth; give another label topic')
         if not 0 <= self.slop_ms < math.inf:
             raise ConfigError(f'slop is {self.slop_ms} ms; give 0 or more')
         if not 0 <= self.workers <= 64:

@@ -291,6 +291,7 @@ def test_no_bag() -> None:
     ('topics', 'text'),
     [
         ((['/a', '/b'], ['/t']), '2 image topics (/a, /b) but 1 label topics (/t); give each its'),
+        ((['/a', '/t'], ['/b', '/t']), '/t cannot be its own truth; give another label topic'),
         (([], []), '0 image topics () but 0 label topics ()'),
         ((['/a'], ['/t'], ['/p', '/q']), '2 prediction topics (/p, /q) but 1 label topics (/t)'),
     ],
@@ -347,14 +348,29 @@ def test_cameras_add_up_to_one_matrix(
     assert rear.matrix.total == pixels
 
 
-def test_the_topic_of_a_bad_frame_is_named(two_cameras: Path, three_classes: LabelSet) -> None:
-    config = EvaluationConfig([two_cameras], ['/front', '/rear'], ['/front_truth', '/rear'])
-    segmenter: Any = RedSegmenter()
-    with pytest.raises(BagError, match=r'^bag .*two: no stamp is on both /rear '):
-        evaluate(config, three_classes, segmenter)
+def test_the_topic_of_a_bad_frame_is_named(
+    write_bag: WriteBag, two_cameras: Path, three_classes: LabelSet
+) -> None:
     config = EvaluationConfig([two_cameras], ['/front', '/rear'], ['/front_truth', '/front'])
+    segmenter: Any = RedSegmenter()
     with pytest.raises(BagError, match=r'two, frame of /rear with stamp 1\.0+: truth: colour \('):
         evaluate(config, three_classes, segmenter)
+
+
+def test_a_bag_without_a_pair_is_named(
+    write_bag: WriteBag, frames: list, three_classes: LabelSet
+) -> None:
+    bags = [
+        write_bag(
+            [(s, colored(p)) for s, p, _ in frames],
+            [(s + late, t) for s, _, t in frames],
+            name=name,
+        )
+        for name, late in (('good', 0), ('late', 1000))
+    ]
+    segmenter: Any = RedSegmenter()
+    with pytest.raises(BagError, match=r'^bag .*/late: no stamp is on both /image \(5 messages\)'):
+        evaluate(config_for(*bags), three_classes, segmenter)
 
 
 @pytest.mark.parametrize('recorded', [False, True])
