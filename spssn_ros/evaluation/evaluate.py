@@ -39,7 +39,7 @@ Labels = NDArray[np.uint8]
 Rgb = NDArray[np.uint8]
 
 DEFAULT_WORKERS = 2
-"""Threads that decode; one keeps up with a CPU's network, two with a fast GPU's raw frames."""
+"""Threads that decode; on two cores they read several times as fast as the network runs there."""
 
 
 @dataclass(frozen=True)
