@@ -23,9 +23,11 @@ from rosbags.typesys import Stores, get_typestore
 
 from spssn_ros.errors import BagError
 from spssn_ros.evaluation.evaluate import EvaluationConfig
+from spssn_ros.evaluation.report import Run
 from spssn_ros.evaluation.run import run_evaluation
 from spssn_ros.labels import LabelSet
 
+RUN = Run('spssn evaluate', '/', {})
 STORE = get_typestore(Stores.LATEST)
 
 
@@ -58,14 +60,14 @@ def config_of(*bags: Path, cameras: tuple[str, ...]) -> EvaluationConfig:
 
 def test_the_classes_are_those_recorded(tmp_path: Path) -> None:
     bag = record(tmp_path / 'bag', {'a': ['cat', 'dog'], 'b': ['cat', 'dog']})
-    result = run_evaluation(config_of(bag, cameras=('a', 'b')), None, 'spssn_camvid', None)
+    result = run_evaluation(config_of(bag, cameras=('a', 'b')), None, 'spssn_camvid', None, RUN)
     assert result.label_set.names == ('cat', 'dog')
     assert (result.frames, result.device, result.weights) == (2, 'recorded', '')
     assert result.matrix.counts.tolist() == [[2, 0], [0, 2]]
     # Unless others are asked for.
     own = LabelSet(('one', 'two'), ((1, 1, 1), (2, 2, 2)))
     config = config_of(bag, cameras=('a',))
-    assert run_evaluation(config, None, 'spssn_camvid', None, own).label_set == own
+    assert run_evaluation(config, None, 'spssn_camvid', None, RUN, label_set=own).label_set == own
 
 
 def test_recorded_classes_that_differ_are_refused(tmp_path: Path) -> None:
@@ -82,4 +84,4 @@ def test_recorded_classes_that_differ_are_refused(tmp_path: Path) -> None:
         ),
     ):
         with pytest.raises(BagError, match=text):
-            run_evaluation(config, None, 'spssn_camvid', None)
+            run_evaluation(config, None, 'spssn_camvid', None, RUN)
