@@ -109,7 +109,7 @@ def test_json_to_stdout_is_nothing_but_json(
     assert main([*command, '--report', str(tmp_path / 'report')]) == 0
     output, errors = capsys.readouterr()
     assert set(json.loads(output)) == KEYS
-    assert errors == f'report in {tmp_path}/report\n'
+    assert errors == f'report in {tmp_path}/report/index.html\n'
     # Nor does a missed threshold add to it.
     assert main([*command, '--fail-under', '1']) == 1
     assert set(json.loads(capsys.readouterr().out)) == KEYS
@@ -261,8 +261,10 @@ def test_ctrl_c_ends_it_with_130_and_without_a_traceback(
     else:
         arguments = ['convert', 'street', '--frames', '100000', '--bag', str(out)]
     code = (
-        'import sys\n'
+        'import signal, sys\n'
         'from spssn_ros.tools.main import main\n'
+        # Who starts tests in the background has them ignore Ctrl-C.
+        'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
         "print('ready', flush=True)\n"
         f'sys.exit(main({arguments!r}))\n'
     )
@@ -276,8 +278,11 @@ def test_ctrl_c_ends_it_with_130_and_without_a_traceback(
     assert process.stdout is not None
     assert process.stdout.readline() == 'ready\n'
     time.sleep(1.5)
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=30)
+    try:
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert (process.returncode, output, errors) == (130, '', '')
     assert {path.name for path in tmp_path.iterdir()} <= {'bag'}
 
