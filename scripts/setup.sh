@@ -61,7 +61,7 @@ create() {
 }
 
 requirements() {
-  local names=(base build dev) constraints=(-c requirements/constraints.txt)
+  local names=(base build dev reference) options=(-c requirements/constraints.txt)
   if [ -n "${ROS_DISTRO:-}" ]; then
     say "[2/3] installing Python packages beside ROS 2 $ROS_DISTRO (minutes the first time)"
     "$venv/bin/python" -c 'import cv2, cv_bridge, matplotlib, numpy, rclpy, sensor_msgs, yaml' ||
@@ -69,16 +69,18 @@ requirements() {
         "rosdep install --from-paths . --ignore-src"
     # ROS was compiled against this NumPy: nothing may replace it.
     "$venv/bin/python" -c 'import numpy; print(f"numpy=={numpy.__version__}")' >"$venv/numpy.txt"
-    constraints+=(-c "$venv/numpy.txt")
+    options+=(-c "$venv/numpy.txt")
   else
     say "[2/3] installing Python packages (minutes the first time)"
     names=("ros-${ROS_WHEELS:-kilted}" system "${names[@]}")
   fi
   for name in "${names[@]}"; do
     [ -f "requirements/$name.txt" ] || fail "there is no requirements/$name.txt"
+    # See the file.
+    [ "$name" != reference ] || options+=(--no-deps)
     say "      requirements/$name.txt, $(grep -c == "requirements/$name.txt") packages"
     quietly "$venv/bin/python" -m pip install --disable-pip-version-check \
-      "${constraints[@]}" -r "requirements/$name.txt"
+      "${options[@]}" -r "requirements/$name.txt"
   done
 }
 

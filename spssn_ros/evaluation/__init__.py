@@ -13,6 +13,8 @@
 # limitations under the License.
 """Scores: the confusion matrix, and bags as the test bench. Needs no ROS."""
 
+from spssn_ros.evaluation.categories import Categories
 from spssn_ros.evaluation.confusion import ConfusionMatrix
+from spssn_ros.evaluation.instance import InstanceScores
 
-__all__ = ['ConfusionMatrix']
+__all__ = ['Categories', 'ConfusionMatrix', 'InstanceScores']

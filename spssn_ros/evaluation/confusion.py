@@ -98,6 +98,9 @@ class ConfusionMatrix:
     def merge(self, other: 'ConfusionMatrix') -> None:
         """Add another matrix's counts to this one.
 
+        Counts are integers: the matrices of many bags or processes add up, in any order, to
+        exactly the one that a single pass over all their images gives.
+
         Raises:
             ConfigError: the numbers of classes differ.
 
@@ -136,11 +139,11 @@ class ConfusionMatrix:
 
     def miou(self) -> float:
         """Return the mean IoU of the classes that occur; NaN if nothing was scored."""
-        return _mean(self.iou())
+        return mean_of_known(self.iou())
 
     def class_average(self) -> float:
         """Return the mean accuracy of the classes in truth; NaN if nothing was scored."""
-        return _mean(self.accuracy())
+        return mean_of_known(self.accuracy())
 
     def global_average(self) -> float:
         """Return the share of scored pixels that are right; NaN if nothing was scored."""
@@ -167,6 +170,7 @@ def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.floa
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
 
 
-def _mean(values: NDArray[np.float64]) -> float:
+def mean_of_known(values: NDArray[np.float64]) -> float:
+    """Return the mean of the values that are defined; NaN if none is."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float('nan')
