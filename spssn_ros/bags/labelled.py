@@ -27,6 +27,7 @@ from spssn_ros.errors import ConfigError
 IMAGE_TOPIC = '/camera/image_raw'
 COMPRESSED_TOPIC = '/camera/image_raw/compressed'
 LABEL_TOPIC = '/camera/label_truth'
+INSTANCE_TOPIC = '/camera/instance_truth'
 CAMERA_INFO_TOPIC = '/camera/camera_info'
 FRAME_ID = 'camera'
 
@@ -44,6 +45,7 @@ class LabelledFrame:
         encoded: the image's own file, stored instead of the pixels when given.
         encoded_format: 'jpeg' or 'png', of `encoded`.
         stamp_ns: header stamp; None for one by the frame's number and the rate.
+        instances: (H, W) uint16 instance ids.
 
     """
 
@@ -52,6 +54,7 @@ class LabelledFrame:
     encoded: bytes | None = None
     encoded_format: str = 'jpeg'
     stamp_ns: int | None = None
+    instances: NDArray[np.uint16] | None = None
 
 
 class Scene(Protocol):
@@ -88,8 +91,9 @@ def write_labelled_bag(
     """Write frames to a new bag and return how many there were.
 
     Topics: `/camera/image_raw` (rgb8; `/camera/image_raw/compressed` for encoded frames),
-    `/camera/label_truth` (mono8 class ids, 255 void) and `/camera/camera_info`; the messages of
-    a frame share header stamp and frame id.
+    `/camera/label_truth` (mono8 class ids, 255 void), `/camera/instance_truth` (mono16, of frames
+    with instances) and `/camera/camera_info`; the messages of a frame share header stamp and
+    frame id.
 
     Args:
         path: folder of the bag; must not exist.
@@ -118,6 +122,8 @@ def write_labelled_bag(
                     COMPRESSED_TOPIC, stamp, FRAME_ID, frame.encoded, frame.encoded_format
                 )
             bag.write_image(LABEL_TOPIC, stamp, FRAME_ID, frame.labels)
+            if frame.instances is not None:
+                bag.write_image(INSTANCE_TOPIC, stamp, FRAME_ID, frame.instances)
             height, width = frame.labels.shape
             bag.write_camera_info(CAMERA_INFO_TOPIC, stamp, FRAME_ID, width, height, camera_matrix)
             count += 1

@@ -43,6 +43,9 @@ _IMAGE = 'sensor_msgs/msg/Image'
 _COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
 _CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
 
+_ENCODINGS = {('uint8', 3): 'rgb8', ('uint8',): 'mono8', ('uint16',): 'mono16'}
+"""By type and further sides of an array."""
+
 _INFINITE = QosTime(9223372036, 854775807)
 _OFFERED_QOS = Qos(
     QosHistory.KEEP_LAST,
@@ -132,7 +135,7 @@ class BagWriter:
             shutil.rmtree(self._temporary, ignore_errors=True)
 
     def write_image(
-        self, topic: str, stamp_ns: int, frame_id: str, image: NDArray[np.uint8]
+        self, topic: str, stamp_ns: int, frame_id: str, image: NDArray[np.uint8 | np.uint16]
     ) -> None:
         """Write a sensor_msgs/Image, tightly packed.
 
@@ -140,17 +143,20 @@ class BagWriter:
             topic: where to.
             stamp_ns: header and bag stamp, nanoseconds since the epoch.
             frame_id: coordinate frame of the camera.
-            image: (H, W, 3) uint8, stored as rgb8, or (H, W) uint8, stored as mono8.
+            image: (H, W, 3) uint8, stored as rgb8, or (H, W) uint8 or uint16, stored as mono8 or
+                mono16.
 
         Raises:
             BadImageError: another shape or type.
 
         """
-        is_color = image.ndim == 3 and image.shape[2] == 3
-        if image.dtype != np.uint8 or not (is_color or image.ndim == 2):
+        encoding = _ENCODINGS.get((image.dtype.name, *image.shape[2:]))
+        if encoding is None or image.ndim < 2:
             raise BadImageError(
-                f'an image for a bag is (H, W, 3) or (H, W) uint8, not {image.shape} {image.dtype}'
+                'an image for a bag is (H, W, 3) uint8, or (H, W) uint8 or uint16, not '
+                f'{image.shape} {image.dtype}'
             )
+        pixels = np.ascontiguousarray(image, image.dtype.newbyteorder('<'))
         self._write(
             topic,
             _IMAGE,
@@ -158,10 +164,10 @@ class BagWriter:
             frame_id,
             height=image.shape[0],
             width=image.shape[1],
-            encoding='rgb8' if is_color else 'mono8',
+            encoding=encoding,
             is_bigendian=0,
-            step=image.shape[1] * (3 if is_color else 1),
-            data=np.ascontiguousarray(image).reshape(-1),
+            step=pixels.nbytes // max(1, image.shape[0]),
+            data=pixels.reshape(-1).view(np.uint8),
         )
 
     def write_compressed(

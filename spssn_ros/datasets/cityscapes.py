@@ -13,13 +13,19 @@
 # limitations under the License.
 """Find the images and labels of a Cityscapes folder (Cordts et al. 2016), as it is distributed."""
 
+from collections.abc import Sequence
 from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from spssn_ros.datasets.sample import LabelFormat, Sample
 from spssn_ros.errors import DatasetError
 
 _IMAGE_END = '_leftImg8bit.png'
 _LABEL_END = '_gtFine_labelIds.png'
+_INSTANCE_END = '_gtFine_instanceIds.png'
 
 
 def find_cityscapes(root: Path, split: str) -> list[Sample]:
@@ -49,3 +55,51 @@ def find_cityscapes(root: Path, split: str) -> list[Sample]:
     if not samples:
         raise DatasetError(f'{images} holds no <city>/*{_IMAGE_END} image')
     return sorted(samples, key=lambda sample: sample.stem)
+
+
+def have_instances(samples: Sequence[Sample]) -> bool:
+    """Say whether the frames have instance images beside their labels.
+
+    Raises:
+        DatasetError: some have and others have not.
+
+    """
+    missing = [path for path in map(_instance_path, samples) if not path.is_file()]
+    if missing and len(missing) < len(samples):
+        raise DatasetError(
+            f'instance image {missing[0]} is missing ({len(missing)} of {len(samples)} are); '
+            'unpack gtFine again, or remove the others'
+        )
+    return not missing
+
+
+def read_instances(sample: Sample, shape: tuple[int, ...]) -> NDArray[np.uint16]:
+    """Read a frame's instanceIds, (H, W) uint16: labelId * 1000 + number, or a mere labelId.
+
+    Args:
+        sample: the frame.
+        shape: (H, W) of its label.
+
+    Raises:
+        DatasetError: the file is missing, damaged, not of 16 bits, or of another size.
+
+    """
+    path = _instance_path(sample)
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise DatasetError(f'cannot read instance image {path}: {error.strerror}') from error
+    instances = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if instances is None or instances.ndim != 2 or instances.dtype != np.uint16:
+        raise DatasetError(f'instance image {path} is no 16-bit grey PNG; fetch it again')
+    if instances.shape != shape:
+        raise DatasetError(
+            f'instance image {path} is {instances.shape[1]}x{instances.shape[0]} but its label is '
+            f'{shape[1]}x{shape[0]}; they must be equal'
+        )
+    return instances.astype(np.uint16, copy=False)
+
+
+def _instance_path(sample: Sample) -> Path:
+    name = sample.label_path.name.removesuffix(_LABEL_END)
+    return sample.label_path.with_name(f'{name}{_INSTANCE_END}')

@@ -27,6 +27,7 @@ from spssn_ros.bags.labelled import (
     CAMERA_INFO_TOPIC,
     COMPRESSED_TOPIC,
     IMAGE_TOPIC,
+    INSTANCE_TOPIC,
     LABEL_TOPIC,
     LabelledFrame,
     scene_frames,
@@ -34,7 +35,7 @@ from spssn_ros.bags.labelled import (
 )
 from spssn_ros.bags.writer import Storage
 from spssn_ros.datasets.camvid import find_camvid
-from spssn_ros.datasets.cityscapes import find_cityscapes
+from spssn_ros.datasets.cityscapes import find_cityscapes, have_instances, read_instances
 from spssn_ros.datasets.folder import find_folder
 from spssn_ros.datasets.sample import Sample, read_pair
 from spssn_ros.errors import ConfigError
@@ -49,6 +50,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         help='data sets to bags and back',
         description='Write a data set or a synthetic street as a ROS 2 bag (images on '
         f'{IMAGE_TOPIC}, truth on {LABEL_TOPIC} as mono8 class ids with 255 for void, '
+        f"{INSTANCE_TOPIC} with Cityscapes' instanceIds if it has them, "
         f'{CAMERA_INFO_TOPIC}; frame i of a bag has the stamp 1000000000 s + i / rate, or that '
         'in its name if all files are named by 19 digits of nanoseconds), or a bag as a data set.',
     )
@@ -109,12 +111,17 @@ def _convert_dataset(args: argparse.Namespace) -> str:
     samples: list[Sample] = args.find(args.directory, args.split)
     # So `convert bag` names its files.
     stamped = all(re.fullmatch(r'\d{19}', sample.stem) for sample in samples)
-    frames = (_read_frame(sample, args.compressed, stamped) for sample in samples)
-    return _write_bag(args, frames, len(samples), None)
+    with_instances = args.find is find_cityscapes and have_instances(samples)
+    frames = (_read_frame(sample, args.compressed, stamped, with_instances) for sample in samples)
+    return _write_bag(args, frames, len(samples), None, with_instances)
 
 
-def _read_frame(sample: Sample, compressed: bool, stamped: bool) -> LabelledFrame:
+def _read_frame(
+    sample: Sample, compressed: bool, stamped: bool, with_instances: bool
+) -> LabelledFrame:
     frame = LabelledFrame(*read_pair(sample), stamp_ns=int(sample.stem) if stamped else None)
+    if with_instances:
+        frame = replace(frame, instances=read_instances(sample, frame.labels.shape))
     if not compressed:
         return frame
     file_format = 'png' if sample.image_path.suffix.lower() == '.png' else 'jpeg'
@@ -135,12 +142,14 @@ def _write_bag(
     frames: Iterable[LabelledFrame],
     total: int,
     camera_matrix: NDArray[Any] | None,
+    with_instances: bool = False,
 ) -> str:
     progress = tqdm(frames, total=total, desc='writing', unit='frame', disable=None)
     count = write_labelled_bag(args.bag, progress, args.rate, Storage(args.storage), camera_matrix)
     image_topic = COMPRESSED_TOPIC if getattr(args, 'compressed', False) else IMAGE_TOPIC
+    topics = [image_topic, LABEL_TOPIC, *([INSTANCE_TOPIC] if with_instances else [])]
     megabytes = sum(file.stat().st_size for file in args.bag.iterdir()) / 1e6
     return (
-        f'{args.bag}: {count} frames on {image_topic}, {LABEL_TOPIC} and {CAMERA_INFO_TOPIC}, '
+        f'{args.bag}: {count} frames on {", ".join(topics)} and {CAMERA_INFO_TOPIC}, '
         f'{args.storage}, {megabytes:.1f} MB'
     )

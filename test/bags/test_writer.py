@@ -24,6 +24,7 @@ from rosbags.rosbag2 import Reader
 from spssn_ros.bags.reader import BagReader
 from spssn_ros.bags.writer import BagWriter, Storage
 from spssn_ros.errors import BadImageError, BagError
+from spssn_ros.imaging import view
 
 GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4)
 
@@ -61,6 +62,17 @@ def test_every_kind_of_message(tmp_path: Path, storage: Storage) -> None:
     assert info.d.tolist() == [0] * 5
     # An uncalibrated camera has zero matrices, by the message's own definition.
     assert not any(messages['/u'].k) + any(messages['/u'].p) + any(messages['/u'].r)
+
+
+def test_sixteen_bits_are_mono16(tmp_path: Path, storage: Storage) -> None:
+    wide = np.arange(0, 60000, 5000, dtype=np.uint16).reshape(3, 4)
+    with BagWriter(tmp_path / 'bag', storage) as bag:
+        bag.write_image('/i', 1, 'f', wide[:, ::2].astype('>u2'))
+    with BagReader(tmp_path / 'bag') as reader:
+        (message,) = reader.messages()
+    image = message.message
+    assert (image.encoding, image.width, image.step, image.is_bigendian) == ('mono16', 2, 4, 0)
+    np.testing.assert_array_equal(view(image), wide[:, ::2])
 
 
 def test_what_ros_needs_to_play_it(tmp_path: Path, storage: Storage) -> None:
@@ -116,11 +128,14 @@ def test_a_path_that_cannot_be_created(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     'image',
-    [np.zeros((2, 2, 4), np.uint8), np.zeros((2, 2), np.uint16), np.zeros(4, np.uint8)],
+    [np.zeros((2, 2, 4), np.uint8), np.zeros((2, 2), np.int16), np.zeros(4, np.uint8)],
     ids=str,
 )
 def test_images_of_other_kinds_are_refused(tmp_path: Path, image: np.ndarray) -> None:
-    with pytest.raises(BadImageError, match='uint8, not'), BagWriter(tmp_path / 'bag') as bag:
+    with (
+        pytest.raises(BadImageError, match='uint8 or uint16, not'),
+        BagWriter(tmp_path / 'bag') as bag,
+    ):
         bag.write_image('/i', 1, 'f', image)
 
 

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import pytest
 
-from spssn_ros.datasets.cityscapes import find_cityscapes
+from spssn_ros.datasets.cityscapes import find_cityscapes, have_instances, read_instances
 from spssn_ros.datasets.sample import read_pair
 from spssn_ros.errors import DatasetError
 
@@ -55,3 +55,49 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     next((tmp_path / 'gtFine').rglob('*.png')).unlink()
     with pytest.raises(DatasetError, match=r'has no label; expected .*_gtFine_labelIds\.png'):
         find_cityscapes(tmp_path, 'val')
+
+
+def instance_file(root: Path, city: str, number: int) -> Path:
+    stem = f'{city}_{number:06d}_000019_gtFine_instanceIds.png'
+    return root / 'gtFine' / 'val' / city / stem
+
+
+def test_instances_are_read_as_stored(tmp_path: Path) -> None:
+    stored = np.array([[7, 33000, 33012, 26]] * 2, np.uint16)
+    for number in (1, 2):
+        write_frame(tmp_path, 'ulm', number)
+        cv2.imwrite(str(instance_file(tmp_path, 'ulm', number)), stored)
+    samples = find_cityscapes(tmp_path, 'val')
+    assert have_instances(samples)
+    instances = read_instances(samples[1], (2, 4))
+    assert instances.dtype == np.uint16
+    np.testing.assert_array_equal(instances, stored)
+
+
+def test_all_frames_have_instances_or_none(tmp_path: Path) -> None:
+    write_frame(tmp_path, 'ulm', 1)
+    write_frame(tmp_path, 'ulm', 2)
+    samples = find_cityscapes(tmp_path, 'val')
+    assert not have_instances(samples)
+    cv2.imwrite(str(instance_file(tmp_path, 'ulm', 2)), np.zeros((2, 4), np.uint16))
+    with pytest.raises(DatasetError, match=r'ulm_000001_.*_instanceIds\.png is missing \(1 of 2'):
+        have_instances(samples)
+
+
+@pytest.mark.parametrize(
+    ('stored', 'text'),
+    [
+        (np.zeros((2, 4), np.uint8), 'is no 16-bit grey PNG; fetch it again'),
+        (np.zeros((2, 4, 3), np.uint16), 'is no 16-bit grey PNG'),
+        (np.zeros((3, 5), np.uint16), 'is 5x3 but its label is 4x2; they must be equal'),
+        (None, 'cannot read instance image .*: No such file'),
+    ],
+)
+def test_bad_instance_images_are_explained(
+    tmp_path: Path, stored: np.ndarray | None, text: str
+) -> None:
+    write_frame(tmp_path, 'ulm', 1)
+    if stored is not None:
+        cv2.imwrite(str(instance_file(tmp_path, 'ulm', 1)), stored)
+    with pytest.raises(DatasetError, match=text):
+        read_instances(find_cityscapes(tmp_path, 'val')[0], (2, 4))

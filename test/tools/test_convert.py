@@ -26,7 +26,7 @@ from spssn_ros.bags.reader import BagReader, header_stamp_ns
 from spssn_ros.bags.writer import BagWriter
 from spssn_ros.datasets.camvid import find_camvid, read_pair
 from spssn_ros.datasets.folder import find_folder
-from spssn_ros.imaging import decode_compressed, to_labels, to_rgb
+from spssn_ros.imaging import decode_compressed, to_labels, to_rgb, view
 from spssn_ros.tools.main import main
 
 IMAGE, LABEL, INFO = '/camera/image_raw', '/camera/label_truth', '/camera/camera_info'
@@ -130,7 +130,28 @@ def test_cityscapes_to_bag(tmp_path: Path, convert: Callable[..., str]) -> None:
     convert('cityscapes', tmp_path, '--split', 'val', '--bag', tmp_path / 'bag')
     with BagReader(tmp_path / 'bag') as reader:
         labels = to_labels(next(reader.messages([LABEL])).message)
+        assert '/camera/instance_truth' not in reader.topics
     assert np.unique(labels).tolist() == [13]
+
+
+def test_cityscapes_instances_to_bag(tmp_path: Path, convert: Callable[..., str]) -> None:
+    instances = np.tile(np.array([26000, 26001, 7, 26], np.uint16), (SIZE[0], SIZE[1] // 4))
+    pictures = {
+        'leftImg8bit': np.full(SIZE, 9, np.uint8),
+        'gtFine_labelIds': np.full(SIZE, 26, np.uint8),
+        'gtFine_instanceIds': instances,
+    }
+    for end, picture in pictures.items():
+        folder = tmp_path / end.split('_')[0] / 'val' / 'ulm'
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f'ulm_1_{end}.png'), picture)
+    said = convert('cityscapes', tmp_path, '--split', 'val', '--bag', tmp_path / 'bag')
+    assert f'1 frames on {IMAGE}, {LABEL}, /camera/instance_truth and {INFO}' in said
+    with BagReader(tmp_path / 'bag') as reader:
+        messages = {message.topic: message.message for message in reader.messages()}
+    assert len({header_stamp_ns(message) for message in messages.values()}) == 1
+    assert messages['/camera/instance_truth'].encoding == 'mono16'
+    np.testing.assert_array_equal(view(messages['/camera/instance_truth']), instances)
 
 
 def test_bag_to_data_set(tmp_path: Path, camvid: Path, convert: Callable[..., str]) -> None:
