@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spssn_ros.errors import BadImageError
+from spssn_ros.evaluation.categories import categories_for
 from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.evaluation.report import Gallery, Source
 from spssn_ros.evaluation.result import EvaluationResult
@@ -124,6 +125,7 @@ class LiveEvaluation:
             unmatched_images=len(self._labels) + self._forgotten_labels,
             unmatched_labels=drops,
             device='live',
+            categories=categories_for('', self.label_set),
             fps=(self._answers - 1) / span if span > 0 else 0.0,
         )
         result.extra['drops'] = drops

@@ -15,11 +15,17 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spssn_ros.evaluation.confusion import ConfusionMatrix
+import numpy as np
+from numpy.typing import NDArray
+
+from spssn_ros.evaluation.categories import Categories
+from spssn_ros.evaluation.confusion import ConfusionMatrix, mean_of_known
+from spssn_ros.evaluation.instance import InstanceScores
 from spssn_ros.files import write_whole
 from spssn_ros.labels import LabelSet
 
@@ -37,6 +43,8 @@ class EvaluationResult:
         weights: the weights file, or '' for recorded or live predictions.
         device: backend, precision and device in words.
         fps: frames scored a second, everything included.
+        categories: a grouping of the classes, which gets scores too.
+        instances: for iIoU, where the bags have instance images.
         extra: further keys of the JSON, such as latencies.
 
     """
@@ -49,7 +57,22 @@ class EvaluationResult:
     weights: str = ''
     device: str = ''
     fps: float = 0.0
+    categories: Categories | None = None
+    instances: InstanceScores | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+
+    def merge(self, other: 'EvaluationResult') -> None:
+        """Add what another process scored of the same run, on frames of its own."""
+        together = self.frames + other.frames
+        # The run takes as long as the slower of the two.
+        seconds = max(_seconds(self), _seconds(other))
+        self.fps = together / seconds if seconds else 0.0
+        self.frames = together
+        self.matrix.merge(other.matrix)
+        if self.instances is not None and other.instances is not None:
+            self.instances.merge(other.instances)
+        self.unmatched_images += other.unmatched_images
+        self.unmatched_labels += other.unmatched_labels
 
     def to_dict(self) -> dict[str, Any]:
         """Return the evaluation JSON's values: fractions in [0, 1], None where undefined."""
@@ -72,7 +95,24 @@ class EvaluationResult:
         }
         if unknown.any():
             values['unknown'] = dict(zip(names, unknown.tolist(), strict=True))
-        return values | self.extra
+        return values | self._further_scores() | self.extra
+
+    def _further_scores(self) -> dict[str, Any]:
+        """Return the scores of categories and instances and their means, as far as defined."""
+        matrix, categories, instances = self.matrix, self.categories, self.instances
+        values: dict[str, Any] = {}
+
+        def add(prefix: str, kind: str, names: Sequence[str], scores: NDArray[np.float64]) -> None:
+            values[prefix + kind] = dict(zip(names, map(_number, scores), strict=True))
+            values[f'{prefix}m{kind}'] = _number(mean_of_known(scores))
+
+        if categories is not None:
+            add('category_', 'iou', categories.names, categories.iou(matrix))
+        if instances is not None:
+            add('', 'iiou', self.label_set.names, instances.iiou(matrix))
+        if categories is not None and instances is not None:
+            add('category_', 'iiou', categories.names, instances.category_iiou(matrix))
+        return values
 
     def to_json(self) -> str:
         """Return the evaluation JSON."""
@@ -88,6 +128,10 @@ def write_text(path: Path, text: str) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, text.encode())
+
+
+def _seconds(result: EvaluationResult) -> float:
+    return result.frames / result.fps if result.fps else 0.0
 
 
 def _number(value: float) -> float | None:

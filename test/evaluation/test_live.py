@@ -23,7 +23,7 @@ from spssn_ros.errors import BadImageError
 from spssn_ros.evaluation import live
 from spssn_ros.evaluation.live import LiveEvaluation
 from spssn_ros.evaluation.report import Source
-from spssn_ros.labels import CAMVID, LabelSet
+from spssn_ros.labels import CAMVID, CITYSCAPES, LabelSet
 
 Mono = Callable[..., Any]
 TRUTH = np.array([[0, 1, 2, 255]], np.uint8)
@@ -71,6 +71,16 @@ def test_a_pair_is_scored_once(evaluation: LiveEvaluation, mono: Mono) -> None:
     evaluation.add_label(1, mono(LABELS))
     result = evaluation.result()
     assert (result.frames, result.matrix.total, result.unmatched_images) == (1, 3, 1)
+
+
+def test_cityscapes_classes_have_their_categories(clock: Clock, mono: Mono) -> None:
+    evaluation = LiveEvaluation(CITYSCAPES, clock=clock)
+    evaluation.add_truth(1, mono(TRUTH))
+    evaluation.add_label(1, mono(LABELS))
+    values = evaluation.result().to_dict()
+    assert values['category_iou']['flat'] == 2 / 3
+    assert values['category_iou']['construction'] == 0
+    assert 'iiou' not in values
 
 
 def test_latency_runs_from_truth_to_label(

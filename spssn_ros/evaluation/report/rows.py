@@ -203,6 +203,8 @@ def _by_class(values: dict[str, Any]) -> dict[str, dict[str, Value]]:
         key: scores
         for key, scores in values.items()
         if key not in _OWN_PLACE and isinstance(scores, dict) and scores
+        # Categories may be named as classes are.
+        if not key.startswith('category_')
         if set(scores) <= classes and all(isinstance(v, float | None) for v in scores.values())
     }
 

@@ -13,15 +13,19 @@
 # limitations under the License.
 """The scores as a table for the terminal."""
 
+import math
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from spssn_ros.evaluation.confusion import mean_of_known
 from spssn_ros.evaluation.report.compare import Earlier, Value
-from spssn_ros.evaluation.report.rows import Change, Row, mean_row, rows
+from spssn_ros.evaluation.report.rows import Change, Row, further_columns, mean_row, rows
 from spssn_ros.evaluation.result import EvaluationResult
+
+_NAMES = {'iiou': 'iIoU'}
 
 
 def score_table(result: EvaluationResult, compared: Sequence[Earlier] = ()) -> Table:
@@ -33,6 +37,7 @@ def score_table(result: EvaluationResult, compared: Sequence[Earlier] = ()) -> T
     table = Table(title='', show_footer=True, caption=caption)
     mean = _cells(mean_row(result, compared))
     headers = ['IoU %', 'accuracy %', 'share of truth %']
+    headers += [f'{_NAMES.get(name, name)} %' for name in further_columns(result)]
     headers += [earlier.name for earlier in compared]
     table.add_column('class', footer='mean')
     for header, footer in zip(headers, mean, strict=True):
@@ -43,12 +48,31 @@ def score_table(result: EvaluationResult, compared: Sequence[Earlier] = ()) -> T
     return table
 
 
+def category_table(result: EvaluationResult) -> Table | None:
+    """Return the table of the categories' scores in per cent; None without categories."""
+    if result.categories is None:
+        return None
+    columns = {'IoU %': result.categories.iou(result.matrix)}
+    if result.instances is not None:
+        columns['iIoU %'] = result.instances.category_iiou(result.matrix)
+    table = Table(title='', show_footer=True)
+    table.add_column('category', footer='mean')
+    for header, scores in columns.items():
+        table.add_column(header, _percent(mean_of_known(scores)), justify='right')
+    for name, *values in zip(result.categories.names, *columns.values(), strict=True):
+        table.add_row(escape(name), *map(_percent, values))
+    return table
+
+
 def print_scores(
     result: EvaluationResult, console: Console | None = None, compared: Sequence[Earlier] = ()
 ) -> None:
     """Print the table and the run's figures."""
     console = console or Console()
     console.print(score_table(result, compared))
+    categories = category_table(result)
+    if categories is not None:
+        console.print(categories)
     matrix = result.matrix
     console.print(
         f'mIoU {matrix.miou():.2%}, class average {matrix.class_average():.2%}, '
@@ -69,11 +93,13 @@ def print_scores(
 
 def _cells(row: Row) -> list[str]:
     share = '' if row.color is None else _percent(row.share)
-    return [_percent(row.iou), _percent(row.accuracy), share, *map(_change, row.iou_changes)]
+    further = map(_percent, row.further)
+    changes = map(_change, row.iou_changes)
+    return [_percent(row.iou), _percent(row.accuracy), share, *further, *changes]
 
 
 def _percent(value: Value) -> str:
-    return '-' if value is None else f'{value * 100:.2f}'
+    return '-' if value is None or math.isnan(value) else f'{value * 100:.2f}'
 
 
 def _change(change: Change) -> str:

@@ -49,9 +49,11 @@ def write_report(
     confusion = figures.confusion_figure(result, Scheme.LIGHT)
     files = {
         'scores.json': result.to_json().encode(),
-        'scores.csv': _csv(result).encode(),
+        'scores.csv': _class_csv(result).encode(),
         'confusion.png': figures.to_png(confusion),
     }
+    if result.categories is not None:
+        files['categories.csv'] = _category_csv(result).encode()
     for kind, frames in (('worst', gallery.worst), ('median', gallery.median)):
         for number, frame in enumerate(frames, start=1):
             strip = np.hstack(list(frame.panes(painter).values()))
@@ -66,12 +68,23 @@ def write_report(
     return [folder / name for name in files]
 
 
-def _csv(result: EvaluationResult) -> str:
+def _class_csv(result: EvaluationResult) -> str:
+    return _csv(result, 'class', ['iou', 'accuracy', 'iiou'], ['miou', 'class_average', 'miiou'])
+
+
+def _category_csv(result: EvaluationResult) -> str:
+    kinds = ['category_iou', 'category_iiou']
+    return _csv(result, 'category', kinds, ['category_miou', 'category_miiou'])
+
+
+def _csv(result: EvaluationResult, first: str, kinds: list[str], means: list[str]) -> str:
+    """Return a row for each name, with its scores of those kinds that there are, and of means."""
     values = result.to_dict()
+    kinds = [kind for kind in kinds if kind in values]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(['class', 'iou', 'accuracy'])
-    for name in result.label_set.names:
-        writer.writerow([name, values['iou'][name], values['accuracy'][name]])
-    writer.writerow(['mean', values['miou'], values['class_average']])
+    writer.writerow([first, *(kind.removeprefix('category_') for kind in kinds)])
+    for name in values[kinds[0]]:
+        writer.writerow([name, *(values[kind][name] for kind in kinds)])
+    writer.writerow(['mean', *(values[mean] for mean in means[: len(kinds)])])
     return text.getvalue()
