@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spssn_ros.errors import BadImageError, ConfigError
+from spssn_ros.evaluation.categories import categories_for
 from spssn_ros.evaluation.confusion import ConfusionMatrix
+from spssn_ros.evaluation.instance import InstanceScores
+from spssn_ros.evaluation.instance_truth import default_instance_topics, instance_ids
 from spssn_ros.evaluation.pairing import BagPairs, Pair
 from spssn_ros.evaluation.report import Gallery, Source
 from spssn_ros.evaluation.result import EvaluationResult
+from spssn_ros.evaluation.shares import Share, deal
 from spssn_ros.evaluation.truth import TruthFormat, recorded_labels, truth_labels
 from spssn_ros.imaging import decode_compressed, to_rgb
 from spssn_ros.inference import Segmenter
@@ -37,6 +42,7 @@ from spssn_ros.runtime import map_ahead
 
 Labels = NDArray[np.uint8]
 Rgb = NDArray[np.uint8]
+Instances = NDArray[np.unsignedinteger]
 
 DEFAULT_WORKERS = 2
 """Threads that decode; on two cores they read several times as fast as the network runs there."""
@@ -55,6 +61,9 @@ class EvaluationConfig:
         truth: how truth images say the class of a pixel.
         slop_ms: most milliseconds between the header stamps of an image and its truth.
         workers: threads that decode images; 0 for none but the caller's.
+        instance_topics: instance images of each label topic, for iIoU; None for
+            `/camera/instance_truth` if there is one label topic and every bag has it.
+        categories: see `categories_for`.
 
     Raises:
         ConfigError: no bag, topics that are not paired, or a number out of range.
@@ -68,6 +77,8 @@ class EvaluationConfig:
     truth: TruthFormat = TruthFormat.AUTO
     slop_ms: float = 0.0
     workers: int = DEFAULT_WORKERS
+    instance_topics: Sequence[str] | None = None
+    categories: str = ''
 
     def __post_init__(self) -> None:
         if not self.bags:
@@ -87,6 +98,12 @@ class EvaluationConfig:
         for topic, label_topic in zip(self.scored_topics, self.label_topics, strict=True):
             if topic == label_topic:
                 raise ConfigError(f'{topic} cannot be its own truth; give another label topic')
+        if self.instance_topics and len(self.instance_topics) != len(self.label_topics):
+            raise ConfigError(
+                f'{len(self.instance_topics)} instance topics '
+                f'({", ".join(self.instance_topics)}) but {len(self.label_topics)} label topics; '
+                'give each its own, in the same order'
+            )
         if not 0 <= self.slop_ms < math.inf:
             raise ConfigError(f'slop is {self.slop_ms} ms; give 0 or more')
         if not 0 <= self.workers <= 64:
@@ -97,14 +114,26 @@ class EvaluationConfig:
         """The topics that are paired with truth: of images, or of recorded predictions."""
         return self.prediction_topics or self.image_topics
 
-    def sources(self) -> list[BagPairs]:
-        """Return the pairs to score, by bag and camera."""
+    def work(self) -> list[Share]:
+        """Return the pairs to score, by bag and camera.
+
+        Raises:
+            BagError: a bag that cannot be used.
+
+        """
         slop_ns = round(self.slop_ms * 1e6)
-        return [
-            BagPairs(bag, topic, label_topic, slop_ns)
+        instance_topics = self.instance_topics
+        if instance_topics is None:
+            instance_topics = default_instance_topics(self.bags, len(self.label_topics))
+        cameras = list(
+            zip_longest(self.scored_topics, self.label_topics, instance_topics, fillvalue='')
+        )
+        sources = [
+            (BagPairs(bag, topic, label_topic, slop_ns), instance_topic)
             for bag in self.bags
-            for topic, label_topic in zip(self.scored_topics, self.label_topics, strict=True)
+            for topic, label_topic, instance_topic in cameras
         ]
+        return [Share(source, source.count(), topic) for source, topic in sources]
 
 
 @dataclass(frozen=True)
@@ -113,6 +142,7 @@ class _Frame:
     truth: Labels
     rgb: Rgb | None = None
     prediction: Labels | None = None
+    instances: Instances | None = None
 
 
 def evaluate(
@@ -121,6 +151,8 @@ def evaluate(
     segmenter: Segmenter | None,
     gallery: Gallery | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    rank: int = 0,
+    processes: int = 1,
 ) -> EvaluationResult:
     """Score a network, or the labels recorded in the bags, against the bags' truth.
 
@@ -130,6 +162,8 @@ def evaluate(
         segmenter: runs the network; None where `prediction_topics` are given.
         gallery: collects frames worth showing.
         progress: called with (frames done, most frames there can be).
+        rank: which of several processes this one is; it scores its share only.
+        processes: how many share the work.
 
     Raises:
         BagError: a bag that cannot be used, truth that does not fit, or a bag without one pair.
@@ -138,14 +172,18 @@ def evaluate(
     """
     config.truth.check(label_set)
     result = EvaluationResult(label_set, ConfusionMatrix(len(label_set)))
+    result.categories = categories_for(config.categories, label_set)
     if segmenter is not None:
         result.device = segmenter.description
-    sources = config.sources()
-    total = sum(source.count() for source in sources)
+    work = config.work()
+    if any(share.instance_topic for share in work):
+        result.instances = InstanceScores(label_set, result.categories)
+    shares = deal(work, rank, processes)
+    total = sum(share.last - share.first for share in shares)
     start = first = time.perf_counter()
-    for source in sources:
-        done_before = result.frames
-        with closing(_frames(source, config, label_set)) as frames:
+    for share in shares:
+        source = share.source
+        with closing(_frames(share, config, label_set)) as frames:
             for frame in frames:
                 prediction = frame.prediction
                 if segmenter is not None and frame.rgb is not None:
@@ -153,6 +191,8 @@ def evaluate(
                 assert prediction is not None
                 try:
                     result.matrix.update(frame.truth, prediction)
+                    if result.instances is not None and frame.instances is not None:
+                        result.instances.update(frame.truth, prediction, frame.instances)
                 except BadImageError as error:
                     raise source.located(frame.stamp_ns, error) from error
                 if gallery is not None:
@@ -162,33 +202,36 @@ def evaluate(
                 if result.frames == 1:
                     first = time.perf_counter()
                 progress(result.frames, total)
-        result.unmatched_images += source.unmatched_images
-        result.unmatched_labels += source.unmatched_labels
-        if result.frames == done_before:
+        result.unmatched_images += share.unmatched_images
+        result.unmatched_labels += share.unmatched_labels
+        if share.has_no_pair:
             raise source.no_pair()
     end = time.perf_counter()
     # The first frame waits for the network to be compiled, which is no matter of rate.
-    few = result.frames == 1
-    result.fps = 1 / (end - start) if few else (result.frames - 1) / (end - first)
+    few = result.frames <= 1
+    result.fps = result.frames / (end - start) if few else (result.frames - 1) / (end - first)
     return result
 
 
 def _frames(
-    source: BagPairs, config: EvaluationConfig, label_set: LabelSet
+    share: Share, config: EvaluationConfig, label_set: LabelSet
 ) -> Generator[_Frame, None, None]:
-    """Yield the decoded frames of a source, decoded ahead on the workers' threads."""
+    """Yield the decoded frames of a share, decoded ahead on the workers' threads."""
     recorded = bool(config.prediction_topics)
 
     def decode(pair: Pair) -> _Frame:
         try:
             truth = truth_labels(pair.truth, label_set, config.truth)
+            instances = None if pair.instances is None else instance_ids(pair.instances)
             if recorded:
-                return _Frame(pair.stamp_ns, truth, prediction=recorded_labels(pair.image))
-            return _Frame(pair.stamp_ns, truth, rgb=decode_image(pair.image))
+                labels = recorded_labels(pair.image)
+                return _Frame(pair.stamp_ns, truth, prediction=labels, instances=instances)
+            rgb = decode_image(pair.image)
+            return _Frame(pair.stamp_ns, truth, rgb=rgb, instances=instances)
         except BadImageError as error:
-            raise source.located(pair.stamp_ns, error) from error
+            raise share.source.located(pair.stamp_ns, error) from error
 
-    return map_ahead(decode, source.pairs, config.workers)
+    return map_ahead(decode, share.pairs, config.workers)
 
 
 def decode_image(message: Any) -> Rgb:

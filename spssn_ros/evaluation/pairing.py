@@ -37,12 +37,14 @@ class Pair:
         stamp_ns: the image's header stamp, nanoseconds.
         image: the first topic's message, as `spssn_ros.imaging` decodes it.
         truth: the label topic's message.
+        instances: the message that tells the truth's instances, or None.
 
     """
 
     stamp_ns: int
     image: Any
     truth: Any
+    instances: Any = None
 
 
 class BagPairs:

@@ -19,6 +19,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from spssn_ros.errors import BagError
+from spssn_ros.evaluation.distributed import Processes
 from spssn_ros.evaluation.evaluate import EvaluationConfig, evaluate
 from spssn_ros.evaluation.recorded import recorded_label_set
 from spssn_ros.evaluation.report import About, Earlier, Gallery, Run, write_report
@@ -47,8 +48,12 @@ def run_evaluation(
     run: Run,
     compared: Sequence[Earlier] = (),
     label_set: LabelSet | None = None,
+    processes: Processes | None = None,
 ) -> EvaluationResult:
     """Evaluate with a progress bar and write the report, if a folder is given.
+
+    Of several processes every one returns the scores of all, and the first shows its own progress
+    and writes the report.
 
     Args:
         config: what to evaluate on.
@@ -58,24 +63,44 @@ def run_evaluation(
         run: what started it.
         compared: earlier evaluations to show beside.
         label_set: the classes; by default `scored_classes`.
+        processes: those that share the work; by default this one alone.
 
     """
     label_set = label_set or scored_classes(config, weights)
+    processes = processes or Processes()
     gallery = Gallery(label_set) if report else None
-    with tqdm(unit='frame', disable=None) as bar:
+    with tqdm(unit='frame', disable=None if processes.is_first else True) as bar:
 
         def progress(done: int, total: int) -> None:
+            processes.look()
             bar.total = total
             bar.update(done - bar.n)
 
-        result = evaluate(config, label_set, segmenter, gallery, progress)
+        result = evaluate(
+            config, label_set, segmenter, gallery, progress, processes.rank, processes.count
+        )
     result.weights = '' if segmenter is None else weights
     if segmenter is None:
         result.device = 'recorded'
-    if report and gallery is not None:
+    result = _of_all(processes.gather(result))
+    galleries = processes.gather_first(gallery) if gallery else []
+    if report and galleries:
+        gallery = galleries[0]
+        for other in galleries[1:]:
+            gallery.merge(other)
         info = None if segmenter is None else read_info(weights)
         about = About(run, result.weights, info, ', '.join(config.label_topics), compared)
         write_report(report, result, gallery, about)
+    return result
+
+
+def _of_all(results: Sequence[EvaluationResult]) -> EvaluationResult:
+    """Add up the results of all processes."""
+    result, *others = results
+    for other in others:
+        result.merge(other)
+    if others:
+        result.device += f', {len(results)} processes'
     return result
 
 

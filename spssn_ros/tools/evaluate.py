@@ -15,14 +15,16 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC
+from spssn_ros.bags.labelled import IMAGE_TOPIC, INSTANCE_TOPIC, LABEL_TOPIC
 from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.errors import ConfigError
+from spssn_ros.evaluation.distributed import Processes, join_processes
 from spssn_ros.evaluation.evaluate import DEFAULT_WORKERS, EvaluationConfig
-from spssn_ros.evaluation.report import Run, print_scores, read_earlier
-from spssn_ros.evaluation.result import write_text
+from spssn_ros.evaluation.report import Earlier, Run, print_scores, read_earlier
+from spssn_ros.evaluation.result import EvaluationResult, write_text
 from spssn_ros.evaluation.run import run_evaluation, scored_classes
 from spssn_ros.evaluation.truth import TruthFormat
 from spssn_ros.tools.options import (
@@ -78,6 +80,21 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         help='threads that decode images while the network works, 0 for none; the scores do not '
         'depend on it. Default: %(default)s',
     )
+    parser.add_argument(
+        '--categories',
+        default='',
+        metavar='FILE',
+        help='score groups of classes too: a YAML file of `category: [class, ...]`, or '
+        "cityscapes, which Cityscapes' classes have by default",
+    )
+    parser.add_argument(
+        '--instance-topic',
+        nargs='+',
+        metavar='TOPIC',
+        help="the truth's instances, mono16, for iIoU: Cityscapes' instanceIds, for other "
+        'classes any number an instance and 0 for none; one for each label topic, or none. '
+        f'Default: {INSTANCE_TOPIC} if every bag has it',
+    )
     add_engine_options(parser)
     parser.add_argument('--json', metavar='FILE', help="write the scores; '-' for stdout")
     parser.add_argument('--report', type=Path, metavar='DIR', help='write a page, index.html')
@@ -96,7 +113,12 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate; return the exit status."""
+    """Evaluate, alone or as one of the processes that torchrun started; return the status."""
+    with join_processes() as processes:
+        return _run(args, processes)
+
+
+def _run(args: argparse.Namespace, processes: Processes) -> int:
     if args.fail_under is not None and not 0 <= args.fail_under <= 1:
         raise ConfigError(f'--fail-under is {args.fail_under}; give a fraction from 0 to 1')
     if not args.bags:
@@ -111,16 +133,28 @@ def run(args: argparse.Namespace) -> int:
         TruthFormat(args.truth),
         args.slop,
         args.workers,
+        () if args.instance_topic == ['none'] else args.instance_topic,
+        args.categories,
     )
     label_set = (
         label_set_of(args.classes) if args.classes else scored_classes(config, args.weights)
     )
     compared = read_earlier(args.compare, label_set)
+    args.cpu_threads = processes.cpu_threads(args.cpu_threads)
     segmenter = None if args.prediction_topic else segmenter_from(args)
     this_run = Run(args.command_line, str(Path.cwd()), describe_machine())
     result = run_evaluation(
-        config, segmenter, args.weights, args.report, this_run, compared, label_set
+        config, segmenter, args.weights, args.report, this_run, compared, label_set, processes
     )
+    fails = args.fail_under is not None and not result.matrix.miou() >= args.fail_under
+    if processes.is_first:
+        _tell(args, result, compared, fails)
+    return int(fails)
+
+
+def _tell(
+    args: argparse.Namespace, result: EvaluationResult, compared: Sequence[Earlier], fails: bool
+) -> None:
     if args.json == '-':
         sys.stdout.write(result.to_json())
     else:
@@ -129,10 +163,8 @@ def run(args: argparse.Namespace) -> int:
             write_text(Path(args.json), result.to_json())
     if args.report:
         print(f'report in {args.report / "index.html"}', file=sys.stderr)
-    if args.fail_under is not None and not result.matrix.miou() >= args.fail_under:
+    if fails:
         print(
             f'mIoU {result.matrix.miou():.4f} is under --fail-under {args.fail_under}',
             file=sys.stderr,
         )
-        return 1
-    return 0
