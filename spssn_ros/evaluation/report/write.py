@@ -85,6 +85,6 @@ def _csv(result: EvaluationResult, first: str, kinds: list[str], means: list[str
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow([first, *(kind.removeprefix('category_') for kind in kinds)])
     for name in values[kinds[0]]:
-        writer.writerow([name, *(values[kind][name] for kind in kinds)])
-    writer.writerow(['mean', *(values[mean] for mean in means[: len(kinds)])])
+        writer.writerow([name, *(values[kind].get(name) for kind in kinds)])
+    writer.writerow(['mean', *(values.get(mean) for mean in means[: len(kinds)])])
     return text.getvalue()
