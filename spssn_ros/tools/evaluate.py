@@ -48,20 +48,23 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     parser.add_argument(
         '--image-topic',
         nargs='+',
-        default=[IMAGE_TOPIC],
+        action='extend',
+        default=[],
         metavar='TOPIC',
         help=f'raw or compressed images; several cameras: several topics. Default: {IMAGE_TOPIC}',
     )
     parser.add_argument(
         '--label-topic',
         nargs='+',
-        default=[LABEL_TOPIC],
+        action='extend',
+        default=[],
         metavar='TOPIC',
         help=f'truth, one for each image topic in their order. Default: {LABEL_TOPIC}',
     )
     parser.add_argument(
         '--prediction-topic',
         nargs='+',
+        action='extend',
         default=[],
         metavar='TOPIC',
         help='score the labels recorded here, not a network; one for each label topic',
@@ -121,14 +124,15 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace, processes: Processes) -> int:
     if args.fail_under is not None and not 0 <= args.fail_under <= 1:
         raise ConfigError(f'--fail-under is {args.fail_under}; give a fraction from 0 to 1')
-    if not args.bags:
+    bags = args.bags or _bags_among_topics(args)
+    if not bags:
         raise ConfigError('no bag is given; name the bags before the options')
     if args.classes and not args.prediction_topic:
         raise ConfigError('--classes is for --prediction-topic; a network has its own classes')
     config = EvaluationConfig(
-        args.bags,
-        args.image_topic,
-        args.label_topic,
+        bags,
+        args.image_topic or [IMAGE_TOPIC],
+        args.label_topic or [LABEL_TOPIC],
         args.prediction_topic,
         TruthFormat(args.truth),
         args.slop,
@@ -150,6 +154,15 @@ def _run(args: argparse.Namespace, processes: Processes) -> int:
     if processes.is_first:
         _tell(args, result, compared, fails)
     return int(fails)
+
+
+def _bags_among_topics(args: argparse.Namespace) -> list[Path]:
+    """Take out the bags that came behind a list of topics, as in --label-topic /truth BAG."""
+    bags: list[Path] = []
+    for topics in (args.image_topic, args.label_topic, args.prediction_topic):
+        while len(topics) > 1 and Path(topics[-1]).exists():
+            bags.insert(0, Path(topics.pop()))
+    return bags
 
 
 def _tell(

@@ -80,6 +80,21 @@ def test_scores_report_and_json(bag: Path, weights: Path, tmp_path: Path) -> Non
         assert html.escape(text) in page
 
 
+def test_bags_may_come_behind_the_topics_and_topics_one_by_one(
+    bag: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    topics = ['--image-topic', '/camera/image_raw', '--label-topic', '/camera/label_truth']
+    options = [*ENGINE, '--weights', str(weights), '--json', '-']
+    found = []
+    for command in ([*options, *topics, str(bag)], [str(bag), *topics, *options, *topics]):
+        assert main(['evaluate', *command]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0]['frames'] == 2
+    # The same camera twice counts twice.
+    assert found[1]['frames'] == 4
+    assert np.array_equal(2 * np.array(found[0]['confusion']), found[1]['confusion'])
+
+
 def test_earlier_scores_stand_beside_in_the_table_and_the_page(
     bag: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -166,7 +181,7 @@ def test_recorded_predictions_need_no_network(
             "spssn: truth 'cityscapes-ids' tells the classes r",
         ),
         (['BAG', '--classes', 'camvid'], 'spssn: --classes is for --prediction-topic; a network'),
-        (['--image-topic', '/a', 'BAG'], 'spssn: no bag is given; name the bags before the opti'),
+        (['--image-topic', '/a', '/b'], 'spssn: no bag is given; name the bags before the opti'),
         (['BAG', *ENGINE, '--json', '/dev/full'], 'spssn: /dev/full: No space left on device'),
         (['BAG', *ENGINE, '--json', __file__ + '/s.json'], 'test_evaluate.py: File exists'),
     ],
