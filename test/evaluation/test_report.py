@@ -128,6 +128,10 @@ def test_a_report_that_fails_leaves_the_earlier_page(
     assert (tmp_path / 'index.html').read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == set(FILES)
 
+    with pytest.raises(OSError, match='No space left'):
+        write_report(tmp_path / 'new', result, gallery, about)
+    assert not (tmp_path / 'new').exists(), 'half a report is left'
+
 
 def test_the_csv_holds_fractions(
     tmp_path: Path, result: EvaluationResult, gallery: Gallery, about: About

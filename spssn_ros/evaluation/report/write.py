@@ -39,7 +39,8 @@ def write_report(
 
     The page needs none of the other files: scores.json, scores.csv, confusion.png, and the
     frames in full size as strips of image | truth | prediction | error. Every file is written
-    whole, the page last; strips of an earlier report that this one has not are removed.
+    whole, the page last; strips of an earlier report that this one has not are removed. If one
+    cannot be written, those that were not there before are removed.
 
     Raises:
         OSError: the folder cannot be made or written to.
@@ -59,9 +60,18 @@ def write_report(
             strip = np.hstack(list(frame.panes(painter).values()))
             files[f'{kind}_{number}.png'] = encode_png(strip)
     files['index.html'] = render(result, gallery, about).encode()
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
-        write_whole(folder / name, data)
+    added = [folder / name for name in files if not (folder / name).exists()]
+    try:
+        for name, data in files.items():
+            write_whole(folder / name, data)
+    except OSError:
+        for path in added:
+            path.unlink(missing_ok=True)
+        if is_new:
+            folder.rmdir()
+        raise
     for path in folder.iterdir():
         if _STRIP.fullmatch(path.name) and path.name not in files:
             path.unlink()
