@@ -17,9 +17,8 @@ import argparse
 import platform
 from pathlib import Path
 
-from spssn_ros.labels import CAMVID
 from spssn_ros.training.config import TrainConfig
-from spssn_ros.training.samples import read_samples
+from spssn_ros.training.samples import read_data
 from spssn_ros.training.train import Trainer
 
 
@@ -41,14 +40,15 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
 def run(args: argparse.Namespace) -> int:
     """Train; return the exit status."""
     config = TrainConfig.from_yaml(args.config)
-    train, val = read_samples(config, args.data)
+    samples = read_data(config, args.data)
     data = ' --data DATA' if args.data else ''
     recipe: dict[str, object] = {
         'data': f'{config.dataset.value}, {"+".join(config.train_splits)}',
         'command': f'spssn train --config {args.config}{data} --output OUT',
         'machine': platform.machine(),
     }
-    trainer = Trainer(config, CAMVID, train, val, args.output, recipe)
+    trainer = Trainer(config, samples, args.output, recipe)
     best = trainer.run(resume=args.resume)
-    print(f'{args.output}/last.safetensors written' + (f'; best val mIoU {best:.4f}' * bool(val)))
+    validated = bool(samples.val or samples.holdout)
+    print(f'{args.output}/last.safetensors written' + f'; best mIoU {best:.4f}' * validated)
     return 0

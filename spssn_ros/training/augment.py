@@ -11,14 +11,16 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Joint augmentation of an image and its labels."""
+"""Joint augmentation of an image and its labels, by OpenCV."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spssn_ros.imaging.degradation import degrade
 from spssn_ros.labels import UNKNOWN
 from spssn_ros.training.config import TrainConfig
+from spssn_ros.training.draw import Augmentation, Shadow, Tone, draw_augmentation
 
 Sample = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -29,12 +31,12 @@ def augment(
     config: TrainConfig,
     rng: np.random.Generator,
 ) -> Sample:
-    """Scale, rotate, flip and crop both alike in one warp, then jitter the image's colour.
+    """Scale, rotate, flip and crop both alike in one warp, then change the image's look.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         labels: (H, W) uint8 class ids, 255 void.
-        config: crop, scale, rotate_degrees, color.
+        config: see `draw_augmentation`.
         rng: the only source of chance, so that a sample can be drawn again.
 
     Returns:
@@ -42,60 +44,70 @@ def augment(
         where the sample reaches beyond the image.
 
     """
-    width, height = config.crop
-    low, high = config.scale
-    # Scale 1 is the whole frame at the size of the crop.
-    fit = max(width / image.shape[1], height / image.shape[0])
-    scale = fit * float(np.exp(rng.uniform(np.log(low), np.log(high))))
-    angle = np.deg2rad(rng.uniform(-config.rotate_degrees, config.rotate_degrees))
-    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
-    matrix = np.array([[cos, -sin, 0.0], [sin, cos, 0.0]])
-    if rng.random() < 0.5:
-        matrix[:, 0] *= -1
-    # The crop's centre looks at a point drawn so that the crop stays inside where it can.
-    margin = np.array([width, height]) / (2 * scale)
-    size = np.array([image.shape[1], image.shape[0]], np.float64)
-    slack = np.abs(size / 2 - margin)
-    centre = size / 2 + rng.uniform(-1, 1, 2) * slack
-    # OpenCV counts from the centre of the first pixel, half a pixel inside the image.
-    matrix[:, 2] = np.array([width, height]) / 2 - 0.5 - matrix[:, :2] @ (centre - 0.5)
-    warped = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    drawn = draw_augmentation(config, (image.shape[1], image.shape[0]), rng)
+    return apply_augmentation(image, labels, drawn, config.crop)
+
+
+def apply_augmentation(
+    image: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    drawn: Augmentation,
+    crop: tuple[int, int],
+) -> Sample:
+    """Do what was drawn; arguments and result as of `augment`, `crop` is (width, height)."""
+    warped = cv2.warpAffine(image, drawn.matrix, crop, flags=cv2.INTER_LINEAR)
     warped_labels = cv2.warpAffine(
         labels,
-        matrix,
-        (width, height),
+        drawn.matrix,
+        crop,
         flags=cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=UNKNOWN,
     )
-    if config.color > 0:
-        warped = jitter_color(np.asarray(warped, np.uint8), config.color, rng)
-    return np.asarray(warped, np.uint8), np.asarray(warped_labels, np.uint8)
+    picture = np.asarray(warped, np.uint8)
+    if drawn.tone is not None:
+        picture = apply_tone(picture, drawn.tone)
+    if drawn.shadow is not None:
+        picture = _cast(picture, drawn.shadow)
+    if drawn.damage is not None:
+        picture = degrade(picture, drawn.damage)
+    return picture, np.asarray(warped_labels, np.uint8)
 
 
-def jitter_color(
-    image: NDArray[np.uint8], strength: float, rng: np.random.Generator
-) -> NDArray[np.uint8]:
-    """Change brightness, contrast, gamma, white balance and saturation, each by about strength.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        strength: 0 changes nothing; 0.3 is moderate.
-        rng: source of chance.
-
-    Returns:
-        a new image of the same shape.
-
-    """
-    gamma = np.exp(rng.uniform(-strength, strength))
-    contrast = np.exp(rng.uniform(-strength, strength))
-    brightness = rng.uniform(-strength, strength) * 0.5
-    balance = np.exp(rng.uniform(-strength, strength, 3) * 0.3)
-    levels = np.linspace(0, 1, 256)[:, None] ** gamma * balance
-    levels = (levels - 0.5) * contrast + 0.5 + brightness
-    table = np.clip(levels * 255, 0, 255).astype(np.uint8)
-    toned = cv2.LUT(image, table[None])
-    saturation = np.exp(rng.uniform(-strength, strength))
+def apply_tone(image: NDArray[np.uint8], tone: Tone) -> NDArray[np.uint8]:
+    """Return (H, W, 3) uint8 RGB with its colours changed."""
+    toned = cv2.LUT(image, tone.table[None])
+    if tone.hue:
+        toned = cv2.transform(toned, hue_matrix(tone.hue))
     gray = cv2.cvtColor(toned, cv2.COLOR_RGB2GRAY)
     gray = cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)
-    return np.asarray(cv2.addWeighted(toned, saturation, gray, 1 - saturation, 0), np.uint8)
+    saturated = cv2.addWeighted(toned, tone.saturation, gray, 1 - tone.saturation, 0)
+    return np.asarray(saturated, np.uint8)
+
+
+def hue_matrix(radians: float) -> NDArray[np.float64]:
+    """Return the (3, 3) matrix that turns RGB about the grey axis: grey stays as it is."""
+    cos, sin = np.cos(radians), np.sin(radians)
+    cross = np.array([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
+    turned: NDArray[np.float64] = cos * np.eye(3) + sin * cross + (1 - cos) / 3
+    return turned
+
+
+def shadow_light(shadow: Shadow, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return the factor of each pixel's value, (height, width), for a picture of `size`."""
+    width, height = size
+    diagonal = float(np.hypot(width, height))
+    x = (np.arange(width, dtype=np.float32) - (width - 1) / 2) * (shadow.normal[0] / diagonal)
+    y = (np.arange(height, dtype=np.float32) - (height - 1) / 2) * (shadow.normal[1] / diagonal)
+    inside = (x[None] + y[:, None]) - (shadow.start + shadow.width / 2)
+    # 1 within the band, 0 beyond its soft borders.
+    depth = (shadow.width / 2 - np.abs(inside)) / shadow.softness + 0.5
+    # Values are about light to the power of 1 / 2.2.
+    light = 1 - np.clip(depth, 0, 1) * (1 - shadow.light ** (1 / 2.2))
+    return light.astype(np.float32)
+
+
+def _cast(image: NDArray[np.uint8], shadow: Shadow) -> NDArray[np.uint8]:
+    light = shadow_light(shadow, (image.shape[1], image.shape[0]))
+    mask = cv2.cvtColor((light * 255).astype(np.uint8), cv2.COLOR_GRAY2RGB)
+    return np.asarray(cv2.multiply(image, mask, scale=1 / 255), np.uint8)

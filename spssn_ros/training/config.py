@@ -40,9 +40,15 @@ class ClassWeights(str, Enum):
 
 
 class DataSet(str, Enum):
-    """What is trained on: a CamVid folder, or streets rendered by `spssn_ros.synthetic`."""
+    """What is trained on.
+
+    Folders of CamVid, of Cityscapes (gtFine) or of one's own (`spssn_ros.datasets.folder`), or
+    streets rendered by `spssn_ros.synthetic`.
+    """
 
     CAMVID = 'camvid'
+    CITYSCAPES = 'cityscapes'
+    FOLDER = 'folder'
     STREET = 'street'
 
 
@@ -51,7 +57,7 @@ class TrainConfig:
     """One training run.
 
     Attributes:
-        dataset: `camvid` or `street`.
+        dataset: `camvid`, `cityscapes`, `folder` or `street`.
         model: name for `create_model`.
         options: further arguments of the network.
         epochs: passes over the training split.
@@ -60,16 +66,35 @@ class TrainConfig:
         scale: random scaling, lowest and highest factor (drawn log-uniformly).
         rotate_degrees: random rotation up to this angle either way.
         color: strength of brightness, contrast, gamma and saturation jitter, 0 for none.
+        hue: greatest turn of the hue either way, in degrees.
+        dusk: probability of low light: darker, warmer or colder, as at dusk.
+        shadows: probability of a soft cast shadow over part of the picture.
+        degrade: probability of one random degradation (`spssn_ros.imaging.degradation`).
+        paste: rare objects pasted into a sample, on average, cut from other training images.
+        paste_classes: the classes of these objects; none given: those with fewer than 2 % of the
+            labelled pixels.
         optimizer: `sgd` (momentum 0.9) or `adamw`.
         learning_rate: at the start, after warm-up.
         weight_decay: on convolution weights; none on biases and batch norm.
         warmup_iterations: linear rise of the learning rate at the start.
         poly_power: the learning rate falls as (1 - progress) ** power (SPSSN paper, sec. 5.2).
         class_weights: `none` or `log`.
+        ohem: online hard example mining: only pixels whose true class has a probability below
+            this count, but at least the hardest sixteenth; 0.7 is usual, 0 for none.
+        label_smoothing: part of the truth spread over all classes (Szegedy et al. 2016), 0 for
+            none.
+        auxiliary_weight: of the auxiliary heads' losses (Fast-SCNN paper, sec. 4.1: 0.4), 0 for
+            none; for `spssn`, `spssn_stream` and `fast_scnn`.
         ema_decay: the weights that are validated and saved are this running average; 0 for none.
         train_splits: the splits trained on.
         val_split: the split validated on; empty for none.
         val_every: epochs between validations.
+        holdout: last part of every sequence's training images that is not trained on but scored
+            as a second validation, 0 for none.
+        holdout_sequences: sequences (drives) of which no image is trained on; scored as `holdout`.
+        in_memory: read every image once, at the start; else each time it is needed.
+        init: weights to start from, a file or the name of shipped ones; empty for none. The last
+            layer starts anew where the classes differ.
         seed: of initialisation and augmentation.
 
     Raises:
@@ -86,16 +111,29 @@ class TrainConfig:
     scale: tuple[float, float] = (0.5, 2.0)
     rotate_degrees: float = 0.0
     color: float = 0.3
+    hue: float = 0.0
+    dusk: float = 0.0
+    shadows: float = 0.0
+    degrade: float = 0.0
+    paste: float = 0.0
+    paste_classes: tuple[str, ...] = ()
     optimizer: Optimizer = Optimizer.ADAMW
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
     warmup_iterations: int = 100
     poly_power: float = 0.9
     class_weights: ClassWeights = ClassWeights.LOG
+    ohem: float = 0.0
+    label_smoothing: float = 0.0
+    auxiliary_weight: float = 0.0
     ema_decay: float = 0.999
     train_splits: tuple[str, ...] = ('train',)
     val_split: str = 'val'
     val_every: int = 5
+    holdout: float = 0.0
+    holdout_sequences: tuple[str, ...] = ()
+    in_memory: bool = True
+    init: str = ''
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -113,14 +151,21 @@ class TrainConfig:
         for name in (
             'rotate_degrees',
             'color',
+            'hue',
+            'paste',
+            'auxiliary_weight',
             'weight_decay',
             'warmup_iterations',
             'poly_power',
         ):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f'{name} is {getattr(self, name)}; give 0 or more')
-        if not 0 <= self.ema_decay < 1:
-            raise ConfigError(f'ema_decay is {self.ema_decay}; give a value in [0, 1)')
+        for name in ('dusk', 'shadows', 'degrade'):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f'{name} is {getattr(self, name)}; give a probability, 0 to 1')
+        for name in ('ohem', 'label_smoothing', 'ema_decay', 'holdout'):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f'{name} is {getattr(self, name)}; give a value in [0, 1)')
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as YAML and JSON hold them."""
@@ -180,10 +225,12 @@ def _convert(key: str, value: Any, default: Any) -> Any:
     try:
         if isinstance(default, Enum):
             return type(default)(value)
-        if isinstance(value, bool) or (isinstance(default, tuple) and isinstance(value, str)):
+        if isinstance(value, bool) is not isinstance(default, bool):
+            raise ValueError
+        if isinstance(default, tuple) and isinstance(value, str):
             raise ValueError
         if isinstance(default, tuple):
-            kind = type(default[0])
+            kind = type(default[0]) if default else str
             items = tuple(kind(item) for item in value)
             if kind is not str and len(items) != len(default):
                 raise ValueError
@@ -198,7 +245,13 @@ def _convert(key: str, value: Any, default: Any) -> Any:
         wanted = (
             f'one of {", ".join(str(member.value) for member in type(default))}'
             if isinstance(default, Enum)
-            else f'something like {list(default) if isinstance(default, tuple) else default!r}'
+            else f'something like {_example(default)}'
         )
         raise ConfigError(f'{key} is {value!r}; give {wanted}') from error
     return value
+
+
+def _example(default: Any) -> str:
+    if isinstance(default, tuple):
+        return str(list(default) or ['a', 'b'])
+    return repr(default)

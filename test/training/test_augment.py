@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spssn_ros.training.augment import augment, jitter_color
+from spssn_ros.training.augment import apply_tone, augment
 from spssn_ros.training.config import TrainConfig
+from spssn_ros.training.draw import draw_tone
 
 WIDTH, HEIGHT = 96, 80
 PLAIN = {'crop': (80, 80), 'color': 0.0}
@@ -71,6 +72,10 @@ def test_image_and_labels_move_together(
         assert not image[outside].any()
     # Nearest neighbour invents no class.
     assert seen <= {*range(1, 11), 255}
+
+
+def jitter_color(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+    return apply_tone(image, draw_tone(config(color=strength), rng))
 
 
 def interior(labels: np.ndarray, void: bool = False) -> np.ndarray:

@@ -29,6 +29,7 @@ from spssn_ros.models import load_weights, read_info
 from spssn_ros.training import state as state_module
 from spssn_ros.training.augment import Sample
 from spssn_ros.training.config import ClassWeights, Optimizer, TrainConfig
+from spssn_ros.training.samples import TrainingData
 from spssn_ros.training.train import Trainer
 
 LABELS = LabelSet(('dark', 'light'), ((40, 40, 40), (220, 220, 220)))
@@ -66,7 +67,8 @@ TRAIN, VAL = [half_light(i) for i in range(6)], [half_light(i) for i in range(10
 
 
 def trainer(output: Path, config: TrainConfig | None = None, **values: Any) -> Trainer:
-    return Trainer(config or tiny(**values), LABELS, TRAIN, VAL, output, {'command': 'test'})
+    data = TrainingData(LABELS, TRAIN, VAL)
+    return Trainer(config or tiny(**values), data, output, {'command': 'test'})
 
 
 def curve(output: Path) -> list[dict[str, str]]:
@@ -150,7 +152,7 @@ def test_another_seed_is_another_run(tmp_path: Path) -> None:
     first, second = (trainer(tmp_path, seed=seed) for seed in (0, 1))
     weights = [run.model.downsample[0][0].weight for run in (first, second)]
     assert not torch.equal(*weights)
-    batches = [next(run._batches())[0] for run in (first, second)]
+    batches = [next(run.batches.epoch(0))[0] for run in (first, second)]
     assert not torch.equal(*batches)
 
 
@@ -273,7 +275,7 @@ def test_the_averaged_weights_are_saved(tmp_path: Path) -> None:
 
 
 def test_without_validation_only_the_last_weights_are_written(tmp_path: Path) -> None:
-    Trainer(tiny(epochs=1), LABELS, TRAIN, [], tmp_path).run()
+    Trainer(tiny(epochs=1), TrainingData(LABELS, TRAIN), tmp_path).run()
     assert not (tmp_path / 'best.safetensors').exists()
     assert read_info(tmp_path / 'last.safetensors').scores == {}
     assert curve(tmp_path)[0]['val_miou'] == ''
@@ -288,7 +290,7 @@ def test_class_weights(tmp_path: Path) -> None:
         (ClassWeights.NONE, [1, 1, 1]),
         (ClassWeights.LOG, 1 / np.log(1.02 + np.array([0.75, 0.25, 0]))),
     ):
-        run = Trainer(tiny(class_weights=kind), three, [sample] * 2, [], tmp_path)
+        run = Trainer(tiny(class_weights=kind), TrainingData(three, [sample] * 2), tmp_path)
         assert run.loss_weights.tolist() == pytest.approx(expected)
 
 
@@ -304,10 +306,10 @@ def test_every_image_is_seen_once_an_epoch(tmp_path: Path) -> None:
     samples = [
         (np.full((64, 64, 3), i * 20, np.uint8), np.zeros((64, 64), np.uint8)) for i in range(5)
     ]
-    run = Trainer(tiny(color=0.0, scale=(1.0, 1.0)), LABELS, samples, [], tmp_path)
+    run = Trainer(tiny(color=0.0, scale=(1.0, 1.0)), TrainingData(LABELS, samples), tmp_path)
     orders = []
-    for run.epoch in (0, 0, 1):
-        batches = list(run._batches())
+    for epoch in (0, 0, 1):
+        batches = list(run.batches.epoch(epoch))
         assert [images.shape for images, _ in batches] == [(2, 64, 64, 3)] * 2
         assert all(labels.shape == (2, 64, 64) for _, labels in batches)
         orders.append([int(image[32, 32, 0]) // 20 for images, _ in batches for image in images])
@@ -318,16 +320,16 @@ def test_every_image_is_seen_once_an_epoch(tmp_path: Path) -> None:
 
 def test_too_few_images(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r'^1 training images are fewer than batch_size 2$'):
-        Trainer(tiny(), LABELS, TRAIN[:1], [], tmp_path)
+        Trainer(tiny(), TrainingData(LABELS, TRAIN[:1]), tmp_path)
 
 
 def test_the_loss_weighs_classes_and_leaves_void_out(tmp_path: Path) -> None:
     config = tiny(options={'chain_length': 1, 'dropout': 0.0}, warmup_iterations=10, epochs=4)
-    run = Trainer(config, LABELS, TRAIN[:2], [], tmp_path)
+    run = Trainer(config, TrainingData(LABELS, TRAIN[:2]), tmp_path)
     run.loss_weights = torch.tensor([1.0, 3.0])
-    images, labels = next(run._batches())
+    images, labels = next(run.batches.epoch(0))
     with torch.no_grad():
-        logits = run._forward(run.model.train(), images)
+        logits, _ = run._forward(run.model.train(), images, False)
         logits = torch.nn.functional.interpolate(logits, (64, 64), mode='bilinear')
     losses = -logits.log_softmax(1).permute(0, 2, 3, 1)
     total = weight = 0.0

@@ -1,0 +1,78 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The network at the start of training."""
+
+import torch
+from torch import Tensor
+
+from spssn_ros.errors import ConfigError
+from spssn_ros.labels import LabelSet
+from spssn_ros.models import create_model, find_weights, load_weights
+from spssn_ros.models.network import Network
+from spssn_ros.training.config import TrainConfig
+
+
+def initial_network(config: TrainConfig, label_set: LabelSet) -> tuple[Network, str]:
+    """Return the network to train, and a sentence on the weights it starts from, or ''.
+
+    The last layer starts anew where the classes are not those of `config.init`, and so do
+    auxiliary heads, which weights files do not hold.
+
+    Raises:
+        ConfigError: the weights are of another network.
+        WeightsError: the file is missing or not one.
+
+    """
+    options = dict(config.options)
+    if config.auxiliary_weight:
+        options['auxiliary'] = True
+    model = create_model(config.model, len(label_set), **options)
+    if not config.init:
+        return model, ''
+    path = find_weights(config.init)
+    source, info = load_weights(path)
+    tensors = source.state_dict()
+    anew: set[str] = set()
+    if info.label_set.names != label_set.names:
+        anew = _last_layer(config.model, options) & tensors.keys()
+        tensors = {key: value for key, value in tensors.items() if key not in anew}
+    own = model.state_dict()
+    strange = [key for key in tensors if key not in own or own[key].shape != tensors[key].shape]
+    missing = [k for k in own if k not in tensors and k not in anew and not _is_auxiliary(k)]
+    if strange or missing:
+        raise ConfigError(
+            f'init {path} is a {info.model} with options {info.options}, which does not fit '
+            f'{config.model} with {config.options} (at {[*strange, *missing][0]}); give weights '
+            'of the same network'
+        )
+    model.load_state_dict(tensors, strict=False)
+    sentence = f'starting from {path} ({len(info.label_set)} classes)'
+    if anew:
+        sentence += f'; the last layer starts anew for {len(label_set)} classes'
+    return model, sentence
+
+
+def _last_layer(model: str, options: dict[str, object]) -> set[str]:
+    """Return the names of the tensors whose shapes depend on the number of classes."""
+    with torch.device('meta'):
+        two, three = (create_model(model, n, **options).state_dict() for n in (2, 3))
+    return {key for key, tensor in two.items() if _shape(tensor) != _shape(three[key])}
+
+
+def _shape(tensor: Tensor) -> tuple[int, ...]:
+    return tuple(tensor.shape)
+
+
+def _is_auxiliary(key: str) -> bool:
+    return key.startswith('auxiliary.')
