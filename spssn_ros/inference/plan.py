@@ -73,7 +73,7 @@ def plan(config: InferenceConfig) -> Plan:
         if device is Device.CUDA:
             precision = Precision.FLOAT16
         else:
-            precision = Precision.BFLOAT16 if _cpu_has_bfloat16() else Precision.FLOAT32
+            precision = Precision.BFLOAT16 if cpu_has_bfloat16() else Precision.FLOAT32
     if device is Device.CPU and precision is Precision.FLOAT16:
         raise DeviceError("precision 'float16' needs CUDA; on the CPU give bfloat16 or float32")
     return Plan(device, backend, precision)
@@ -95,7 +95,7 @@ def create_backend(network: FromUint8, config: InferenceConfig) -> tuple[Backend
     return TorchBackend(network, resolved.device, resolved.precision, config.cpu_threads), resolved
 
 
-def _cpu_has_bfloat16() -> bool:
+def cpu_has_bfloat16() -> bool:
     """Whether the CPU multiplies bfloat16 in hardware; elsewhere it is slower than float32."""
     get_capabilities = getattr(torch.cpu, 'get_capabilities', None)
     if get_capabilities is not None:

@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 
 from spssn_ros.errors import ConfigError
+from spssn_ros.inference.config import Precision
 
 
 class Optimizer(str, Enum):
@@ -92,6 +93,8 @@ class TrainConfig:
         holdout: last part of every sequence's training images that is not trained on but scored
             as a second validation, 0 for none.
         holdout_sequences: sequences (drives) of which no image is trained on; scored as `holdout`.
+        precision: `float32`, `bfloat16` or `float16` (CUDA only, with loss scaling); `auto` is
+            bfloat16 where the device has instructions for it, else float32.
         in_memory: read every image once, at the start; else each time it is needed.
         init: weights to start from, a file or the name of shipped ones; empty for none. The last
             layer starts anew where the classes differ.
@@ -132,6 +135,7 @@ class TrainConfig:
     val_every: int = 5
     holdout: float = 0.0
     holdout_sequences: tuple[str, ...] = ()
+    precision: Precision = Precision.AUTO
     in_memory: bool = True
     init: str = ''
     seed: int = 0

@@ -29,6 +29,7 @@ from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.labels import UNKNOWN
 from spssn_ros.models import Normalisation, WeightsInfo, save_weights
 from spssn_ros.models.network import Network
+from spssn_ros.training.arithmetic import Arithmetic
 from spssn_ros.training.augment import Sample
 from spssn_ros.training.batches import Batch, HostBatches
 from spssn_ros.training.config import ClassWeights, Optimizer, TrainConfig
@@ -74,6 +75,8 @@ class Trainer:
         self.output, self.recipe = output, recipe or {}
         self.normalisation = Normalisation()
         self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+        self.arithmetic = Arithmetic(self.device, config.precision)
+        self.scaler = self.arithmetic.scaler()
         torch.manual_seed(config.seed)
         model, self.beginning = initial_network(config, data.label_set)
         self.model: Network = model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -157,7 +160,7 @@ class Trainer:
         matrix = ConfusionMatrix(len(self.data.label_set))
         with torch.inference_mode():
             for image, labels in samples:
-                logits, _ = self._forward(model, torch.from_numpy(image[None]), False)
+                logits, _ = self.arithmetic.forward(model, torch.from_numpy(image[None]))
                 logits = functional.interpolate(logits, labels.shape, mode='bilinear')
                 matrix.update(labels, logits.argmax(1)[0].to(torch.uint8).cpu().numpy())
         return matrix
@@ -192,29 +195,16 @@ class Trainer:
         labels = labels.to(self.device).long()
         if not bool((labels != UNKNOWN).any()):
             return None
-        outputs = self._forward(self.model, images, self.config.auxiliary_weight > 0)
+        auxiliary = self.config.auxiliary_weight > 0
+        outputs = self.arithmetic.forward(self.model, images, auxiliary)
         loss = training_loss(outputs, labels, self.loss_weights, self.config)
         self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         if self.average is not None:
             self.average.update(self.model)
         return loss.item()
-
-    def _forward(
-        self, model: nn.Module, images: Tensor, auxiliary: bool
-    ) -> tuple[Tensor, list[Tensor]]:
-        """Map (N, H, W, 3) uint8 to float32 logits, and the auxiliary heads'.
-
-        They are (N, C, H/stride, W/stride), computed in bfloat16.
-        """
-        x = images.to(self.device).permute(0, 3, 1, 2).float().div_(255)
-        x = (x - 0.5) / 0.5
-        with torch.autocast(self.device.type, torch.bfloat16):
-            if isinstance(model, Network) and auxiliary:
-                logits, extra = model.forward_auxiliary(x)
-                return logits.float(), [head.float() for head in extra]
-            return model(x).float(), []
 
     def _class_weights(self) -> Tensor:
         n = len(self.data.label_set)
@@ -245,6 +235,7 @@ class Trainer:
                 'training_images': len(self.data.train),
                 'training_seconds': round(self.seconds),
                 'device': str(self.device),
+                'precision': self.arithmetic.precision.value,
                 'threads': torch.get_num_threads(),
                 'torch': torch.__version__,
             },

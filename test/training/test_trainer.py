@@ -329,7 +329,7 @@ def test_the_loss_weighs_classes_and_leaves_void_out(tmp_path: Path) -> None:
     run.loss_weights = torch.tensor([1.0, 3.0])
     images, labels = next(run.batches.epoch(0))
     with torch.no_grad():
-        logits, _ = run._forward(run.model.train(), images, False)
+        logits, _ = run.arithmetic.forward(run.model.train(), images)
         logits = torch.nn.functional.interpolate(logits, (64, 64), mode='bilinear')
     losses = -logits.log_softmax(1).permute(0, 2, 3, 1)
     total = weight = 0.0

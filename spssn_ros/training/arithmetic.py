@@ -1,0 +1,79 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Where training computes, and in which arithmetic."""
+
+import contextlib
+
+import torch
+from torch import Tensor, nn
+
+from spssn_ros.errors import ConfigError
+from spssn_ros.inference.config import Precision
+from spssn_ros.inference.plan import cpu_has_bfloat16
+from spssn_ros.models.network import Network
+
+_DTYPES = {Precision.BFLOAT16: torch.bfloat16, Precision.FLOAT16: torch.float16}
+
+
+class Arithmetic:
+    """Runs a network forward on a device, in a precision.
+
+    Args:
+        device: CUDA or CPU.
+        precision: `auto` is bfloat16 where the device has instructions for it, else float32.
+
+    Attributes:
+        device: as given.
+        precision: never `auto`.
+
+    Raises:
+        ConfigError: float16 on the CPU.
+
+    """
+
+    def __init__(self, device: torch.device, precision: Precision) -> None:
+        if precision is Precision.AUTO:
+            native = torch.cuda.is_bf16_supported if device.type == 'cuda' else cpu_has_bfloat16
+            precision = Precision.BFLOAT16 if native() else Precision.FLOAT32
+        if precision is Precision.FLOAT16 and device.type == 'cpu':
+            raise ConfigError(
+                "precision 'float16' needs CUDA; give bfloat16, float32 or auto to train on the "
+                'CPU'
+            )
+        self.device, self.precision = device, precision
+
+    def scaler(self) -> torch.amp.GradScaler:
+        """Return the loss scaling of float16; with the others it leaves everything as it is."""
+        return torch.amp.GradScaler(self.device.type, enabled=self.precision is Precision.FLOAT16)
+
+    def forward(
+        self, model: nn.Module, images: Tensor, auxiliary: bool = False
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Map (N, H, W, 3) uint8 to float32 logits, and those of the auxiliary heads.
+
+        They are (N, C, H/stride, W/stride). The normalisation is `Normalisation()`'s.
+        """
+        x = images.to(self.device).permute(0, 3, 1, 2).float().div_(255)
+        x = (x - 0.5) / 0.5
+        with self._autocast():
+            if auxiliary:
+                assert isinstance(model, Network)
+                logits, extra = model.forward_auxiliary(x)
+                return logits.float(), [head.float() for head in extra]
+            return model(x).float(), []
+
+    def _autocast(self) -> contextlib.AbstractContextManager[object]:
+        if self.precision is Precision.FLOAT32:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, _DTYPES[self.precision])
