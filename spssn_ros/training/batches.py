@@ -11,10 +11,12 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Batches of augmented samples, made on the CPU ahead of the network."""
+"""Batches of augmented samples: their order and chance, and how the CPU makes them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -23,58 +25,88 @@ from torch import Tensor
 
 from spssn_ros.training.augment import Sample, augment
 from spssn_ros.training.config import TrainConfig
-from spssn_ros.training.paste import RareObjects
+from spssn_ros.training.paste import RareObjects, paste
 
 Batch = tuple[Tensor, Tensor]
 
 
-class HostBatches:
-    """Draws and augments batches on a background thread.
+@dataclass(frozen=True)
+class Draw:
+    """One sample to make: the image's index, and its source of chance."""
+
+    index: int
+    rng: np.random.Generator
+
+
+class Batches(ABC):
+    """Draws the batches of an epoch.
 
     Args:
         samples: the training images.
         config: the recipe.
         objects: to paste, if any.
+        rank: which of the processes that train together this is.
+        world_size: how many they are; each makes its share of every batch.
 
     """
 
     def __init__(
-        self, samples: Sequence[Sample], config: TrainConfig, objects: RareObjects | None
+        self,
+        samples: Sequence[Sample],
+        config: TrainConfig,
+        objects: RareObjects | None = None,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
         self.samples, self.config, self.objects = samples, config, objects
+        self.rank, self.world_size = rank, world_size
 
     def __len__(self) -> int:
         """Batches an epoch; the images that do not fill one are left out, others each time."""
         return len(self.samples) // self.config.batch_size
 
+    @abstractmethod
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        """Yield images (N, H, W, 3) and labels (N, H, W), both uint8, of one epoch.
+        """Yield images (N, H, W, 3) and labels (N, H, W), both uint8, of one epoch."""
+
+    def draws(self, epoch: int) -> Iterator[list[Draw]]:
+        """Yield what this process makes of each batch of an epoch.
 
         Every sample's chance comes from (seed, epoch, position), so that an epoch can be drawn
-        again after a stop.
+        again after a stop, and by any number of processes.
         """
         config = self.config
         order = np.random.default_rng([config.seed, epoch]).permutation(len(self.samples))
+        share = config.batch_size // self.world_size
+        for batch in range(len(self)):
+            first = batch * config.batch_size + self.rank * share
+            yield [
+                Draw(int(order[i]), np.random.default_rng([config.seed, epoch, i]))
+                for i in range(first, first + share)
+            ]
 
-        def batch(start: int) -> Batch:
-            drawn = []
-            for i in range(start, start + config.batch_size):
-                rng = np.random.default_rng([config.seed, epoch, i])
-                drawn.append(self._sample(int(order[i]), rng))
-            return _stack([s[0] for s in drawn]), _stack([s[1] for s in drawn])
 
-        starts = [i * config.batch_size for i in range(len(self))]
+class HostBatches(Batches):
+    """Augments batches by OpenCV on a background thread."""
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """See `Batches.epoch`."""
+        batches = map(self._batch, self.draws(epoch))
         with ThreadPoolExecutor(1) as pool:
-            ahead = pool.submit(batch, starts[0])
-            for start in starts[1:]:
-                ready, ahead = ahead, pool.submit(batch, start)
-                yield ready.result()
-            yield ahead.result()
+            ahead = pool.submit(next, batches, None)
+            while (ready := ahead.result()) is not None:
+                ahead = pool.submit(next, batches, None)
+                yield ready
 
-    def _sample(self, index: int, rng: np.random.Generator) -> Sample:
-        sample = self.samples[index]
+    def _batch(self, draws: list[Draw]) -> Batch:
+        samples = [self._sample(draw) for draw in draws]
+        return _stack([s[0] for s in samples]), _stack([s[1] for s in samples])
+
+    def _sample(self, draw: Draw) -> Sample:
+        sample, rng = self.samples[draw.index], draw.rng
         if self.objects is not None:
-            sample = self.objects.paste(sample, self.config.paste, rng)
+            size = (sample[1].shape[1], sample[1].shape[0])
+            sample = paste(sample, self.objects.draw(size, self.config.paste, rng))
         return augment(*sample, self.config, rng)
 
 

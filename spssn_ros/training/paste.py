@@ -29,8 +29,13 @@ from spssn_ros.errors import ConfigError
 from spssn_ros.labels import UNKNOWN, LabelSet
 from spssn_ros.training.augment import Sample
 
+Window = tuple[slice, slice]
+
 RARE = 0.02
 """A class with a smaller part of the labelled pixels is rare."""
+
+MOST_VOID = 0.5
+"""An object is not pasted where a greater part of what it would cover is void."""
 
 # Of an object: fewest pixels, as part of the frame's (50 of 480x360), and greatest width and
 # height, as parts of the frame's.
@@ -55,6 +60,32 @@ class RareObject:
     labels: NDArray[np.uint8]
     bottom: float
     frame_height: int
+
+
+@dataclass(frozen=True)
+class Placement:
+    """An object and where it goes.
+
+    Attributes:
+        thing: the object.
+        size: (width, height) at which it is pasted.
+        mirrored: whether left and right are exchanged.
+        left: first column in the frame, which may lie outside.
+        top: first row, likewise.
+
+    """
+
+    thing: RareObject
+    size: tuple[int, int]
+    mirrored: bool
+    left: int
+    top: int
+
+    def windows(self, frame: tuple[int, ...]) -> tuple[Window, Window]:
+        """Return the part of the object that lies within a frame (H, W), and where it lies."""
+        rows = slice(max(0, -self.top), max(0, min(self.size[1], frame[0] - self.top)))
+        columns = slice(max(0, -self.left), max(0, min(self.size[0], frame[1] - self.left)))
+        return (rows, columns), (_shifted(rows, self.top), _shifted(columns, self.left))
 
 
 class RareObjects:
@@ -88,23 +119,63 @@ class RareObjects:
                 'images; name others in paste_classes, or set paste to 0'
             )
 
-    def paste(self, sample: Sample, mean: float, rng: np.random.Generator) -> Sample:
-        """Return the frame with some objects pasted in.
+    def draw(
+        self, size: tuple[int, int], mean: float, rng: np.random.Generator
+    ) -> list[Placement]:
+        """Draw which objects go where into a frame.
 
         Args:
-            sample: image (H, W, 3) and labels (H, W); left as they are.
+            size: (width, height) of the frame.
             mean: how many objects, on average (Poisson). Every class has the same chance.
             rng: source of chance.
 
         """
-        count = rng.poisson(mean)
-        if not count:
-            return sample
-        image, labels = sample[0].copy(), sample[1].copy()
-        for _ in range(count):
+        placements = []
+        for _ in range(rng.poisson(mean)):
             objects = self.by_class[rng.integers(len(self.by_class))]
-            _paste(image, labels, objects[rng.integers(len(objects))], rng)
-        return image, labels
+            placements.append(_place(objects[rng.integers(len(objects))], size, rng))
+        return placements
+
+
+def paste(sample: Sample, placements: Sequence[Placement]) -> Sample:
+    """Return the frame, (H, W, 3) and (H, W) uint8, with the objects in it; it stays as it was.
+
+    An object is left out where most of what it would cover is void.
+    """
+    if not placements:
+        return sample
+    image, labels = sample[0].copy(), sample[1].copy()
+    for placement in placements:
+        picture, ids = fitted(placement)
+        inside, window = placement.windows(labels.shape)
+        picture, ids = picture[inside], ids[inside]
+        covered = ids != UNKNOWN
+        if not covered.any() or (labels[window][covered] == UNKNOWN).mean() > MOST_VOID:
+            continue
+        alpha = soft_mask(covered)[..., None]
+        image[window] = np.rint(alpha * picture + (1 - alpha) * image[window]).astype(np.uint8)
+        labels[window] = np.where(covered, ids, labels[window])
+    return image, labels
+
+
+def fitted(placement: Placement) -> Sample:
+    """Return the object's image and labels at the size, and the way round, it is pasted."""
+    size, thing = placement.size, placement.thing
+    picture = cv2.resize(thing.image, size, interpolation=cv2.INTER_LINEAR)
+    # INTER_NEAREST would be half a pixel off.
+    ids = cv2.resize(thing.labels, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    if placement.mirrored:
+        picture, ids = cv2.flip(picture, 1), cv2.flip(ids, 1)
+    return np.asarray(picture, np.uint8), np.asarray(ids, np.uint8)
+
+
+def soft_mask(covered: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the part of the object in each pixel: borders blend, as a camera's do."""
+    return np.asarray(cv2.blur(covered.astype(np.float32), (3, 3)) * covered, np.float32)
+
+
+def _shifted(part: slice, offset: int) -> slice:
+    return slice(part.start + offset, max(part.start, part.stop) + offset)
 
 
 def _rare_ids(samples: Sequence[Sample], classes: int) -> list[int]:
@@ -132,31 +203,11 @@ def _objects(
     return found
 
 
-def _paste(
-    image: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
-    thing: RareObject,
-    rng: np.random.Generator,
-) -> None:
-    """Paste in place, unless most of what it would cover is void."""
-    height, width = labels.shape
+def _place(thing: RareObject, frame: tuple[int, int], rng: np.random.Generator) -> Placement:
+    width, height = frame
     scale = height / thing.frame_height * rng.uniform(*_SCALES)
-    size = tuple(max(1, round(side * scale)) for side in reversed(thing.labels.shape))
-    picture = cv2.resize(thing.image, size, interpolation=cv2.INTER_LINEAR)
-    ids = cv2.resize(thing.labels, size, interpolation=cv2.INTER_NEAREST)
-    if rng.random() < 0.5:
-        picture, ids = picture[:, ::-1], ids[:, ::-1]
+    rows, columns = (max(1, round(side * scale)) for side in thing.labels.shape)
+    mirrored = bool(rng.random() < 0.5)
     bottom = height * (thing.bottom + rng.uniform(-_HEIGHT_JITTER, _HEIGHT_JITTER))
-    left, top = round(rng.uniform(-size[0] / 2, width - size[0] / 2)), round(bottom) - size[1]
-    # The part of it that lies within the frame.
-    rows = slice(max(0, -top), max(0, min(size[1], height - top)))
-    columns = slice(max(0, -left), max(0, min(size[0], width - left)))
-    picture, ids = picture[rows, columns], ids[rows, columns]
-    window = np.s_[top + rows.start : top + rows.stop, left + columns.start : left + columns.stop]
-    covered = ids != UNKNOWN
-    if not covered.any() or (labels[window][covered] == UNKNOWN).mean() > 0.5:
-        return
-    # Borders blend over about a pixel, as a camera's do; labels do not.
-    alpha = cv2.blur(covered.astype(np.float32), (3, 3))[..., None] * covered[..., None]
-    image[window] = np.rint(alpha * picture + (1 - alpha) * image[window]).astype(np.uint8)
-    labels[window] = np.where(covered, ids, labels[window])
+    left = round(rng.uniform(-columns / 2, width - columns / 2))
+    return Placement(thing, (columns, rows), mirrored, left, round(bottom) - rows)

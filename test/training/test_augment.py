@@ -18,9 +18,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spssn_ros.training.augment import apply_tone, augment
+from spssn_ros.training.augment import (
+    apply_augmentation,
+    apply_tone,
+    augment,
+    hue_matrix,
+    shadow_light,
+)
 from spssn_ros.training.config import TrainConfig
-from spssn_ros.training.draw import draw_tone
+from spssn_ros.training.draw import Augmentation, Shadow, Tone, draw_augmentation, draw_tone
 
 WIDTH, HEIGHT = 96, 80
 PLAIN = {'crop': (80, 80), 'color': 0.0}
@@ -151,3 +157,65 @@ def test_colour_jitter_varies_about_the_image() -> None:
     assert means.std(0).min() > 10
     # White balance changes too, not only brightness.
     assert (means[:, 0] - means[:, 2]).std() > 3
+
+
+def test_hue_turns_colours_and_leaves_grey() -> None:
+    gray = np.full((4, 4, 3), 120, np.uint8)
+    red = np.full((4, 4, 3), (200, 60, 60), np.uint8)
+    np.testing.assert_allclose(hue_matrix(2 * np.pi / 3), np.roll(np.eye(3), 1, 0), atol=1e-12)
+    settings = config(hue=30.0)
+    for seed in range(5):
+        tone = draw_tone(settings, np.random.default_rng(seed))
+        assert abs(tone.hue) <= np.deg2rad(30)
+        assert np.abs(apply_tone(gray, tone).astype(int) - 120).max() <= 1
+    turned = apply_tone(red, Tone(tone.table, 1.0, 2 * np.pi / 3))
+    np.testing.assert_allclose(turned[0, 0], (60, 200, 60), atol=1)
+
+
+def test_dusk_is_dark_and_tinted() -> None:
+    gray = np.full((4, 4, 3), 120, np.uint8)
+    means, warmth = [], []
+    for seed in range(100):
+        dim = apply_tone(gray, draw_tone(config(dusk=1.0), np.random.default_rng(seed)))
+        means.append(dim.mean())
+        warmth.append(int(dim[0, 0, 0]) - int(dim[0, 0, 2]))
+    # 0.2 to 0.7 of the light.
+    assert 50 < min(means) < 70
+    assert 95 < max(means) < 110
+    assert min(warmth) < -15
+    assert max(warmth) > 15
+    drawn = [draw_tone(config(dusk=0.3), np.random.default_rng(seed)) for seed in range(200)]
+    dimmed = [tone.table[255].max() < 240 for tone in drawn]
+    assert 0.2 < np.mean(dimmed) < 0.4
+
+
+def test_a_shadow_is_a_band_with_soft_borders() -> None:
+    shadow = Shadow(normal=(1.0, 0.0), start=-0.1, width=0.2, softness=0.05, light=0.5)
+    light = shadow_light(shadow, (80, 60))
+    # The diagonal is 100 pixels: 20 columns from 30 to 50, borders 5 wide.
+    assert (light == light[0]).all()
+    assert light[0, [0, 26, 53, 79]].tolist() == [1, 1, 1, 1]
+    assert light[0, 34:46] == pytest.approx(0.5 ** (1 / 2.2))
+    assert light[0, 29:31].mean() == pytest.approx((1 + 0.5 ** (1 / 2.2)) / 2, abs=0.01)
+    image = np.full((60, 80, 3), 200, np.uint8)
+    cast, _ = apply_augmentation(
+        image, image[..., 0], Augmentation(np.eye(2, 3), shadow=shadow), (80, 60)
+    )
+    assert np.abs(cast[..., 1] - 200 * light).max() < 2
+
+
+def test_each_look_leaves_geometry_and_the_draws_before_it_alone(
+    sample: tuple[np.ndarray, np.ndarray],
+) -> None:
+    plain = augment(*sample, config(), np.random.default_rng(5))
+    for values in ({'hue': 20.0}, {'dusk': 1.0}, {'shadows': 1.0}, {'degrade': 1.0}):
+        image, labels = augment(*sample, config(**values), np.random.default_rng(5))
+        np.testing.assert_array_equal(labels, plain[1])
+        assert not np.array_equal(image, plain[0]), values
+    settings = config(shadows=0.25, degrade=0.5)
+    drawn = [
+        draw_augmentation(settings, (96, 80), np.random.default_rng(seed)) for seed in range(300)
+    ]
+    assert np.mean([d.shadow is not None for d in drawn]) == pytest.approx(0.25, abs=0.07)
+    assert np.mean([d.damage is not None for d in drawn]) == pytest.approx(0.5, abs=0.09)
+    assert all(d.tone is None for d in drawn)

@@ -344,3 +344,66 @@ def test_the_loss_weighs_classes_and_leaves_void_out(tmp_path: Path) -> None:
     run._train_epoch()
     rates = [group['lr'] for group in run.optimizer.param_groups]
     assert rates == pytest.approx([3e-3 * (3 / 10) * (1 - 2 / 4) ** 0.9] * 2)
+
+
+def test_a_batch_without_labels_is_skipped(tmp_path: Path) -> None:
+    void = (TRAIN[0][0], np.full((64, 64), 255, np.uint8))
+    run = Trainer(tiny(), TrainingData(LABELS, [*TRAIN[:2], void, void]), tmp_path)
+    before = {key: value.clone() for key, value in run.model.state_dict().items()}
+    batch = torch.from_numpy(np.stack([void[0]] * 2)), torch.from_numpy(np.stack([void[1]] * 2))
+    assert run._step(batch) is None
+    assert all(torch.equal(value, before[key]) for key, value in run.model.state_dict().items())
+    assert np.isfinite(run._train_epoch())
+
+
+def test_hold_out_scores_stand_beside_those_of_the_split(tmp_path: Path) -> None:
+    data = TrainingData(LABELS, TRAIN, VAL, [half_light(20)])
+    Trainer(tiny(epochs=1), data, tmp_path / 'both').run()
+    (row,) = curve(tmp_path / 'both')
+    scores = read_info(tmp_path / 'both' / 'last.safetensors').scores
+    assert scores['split'] == 'val'
+    assert scores['miou'] == float(row['val_miou'])
+    assert scores['holdout']['split'] == 'holdout'
+    assert scores['holdout']['miou'] == float(row['holdout_miou'])
+    # Without a split, the hold-out says which weights are best.
+    data = TrainingData(LABELS, TRAIN, holdout=VAL)
+    best = Trainer(tiny(epochs=1), data, tmp_path / 'alone').run()
+    scores = read_info(tmp_path / 'alone' / 'best.safetensors').scores
+    assert (scores['split'], scores['miou']) == ('holdout', pytest.approx(best, abs=1e-5))
+
+
+def test_everything_at_once_trains_and_loads(tmp_path: Path) -> None:
+    config = tiny(
+        epochs=1,
+        hue=10.0,
+        dusk=0.5,
+        shadows=0.5,
+        degrade=0.5,
+        paste=1.0,
+        paste_classes=('light',),
+        ohem=0.7,
+        label_smoothing=0.1,
+        auxiliary_weight=0.4,
+    )
+    samples = []
+    for image, labels in TRAIN:
+        image, labels = image.copy(), labels.copy()
+        # A light block that is small enough to be pasted.
+        labels[labels == 1] = 0
+        image[20:30, 20:30], labels[20:30, 20:30] = 180, 1
+        samples.append((image, labels))
+    run = Trainer(config, TrainingData(LABELS, samples, VAL), tmp_path)
+    run.run()
+    network, info = load_weights(tmp_path / 'last.safetensors')
+    assert not any(key.startswith('auxiliary') for key in network.state_dict())
+    assert info.recipe['config']['auxiliary_weight'] == 0.4
+    assert np.isfinite(float(curve(tmp_path)[0]['loss']))
+
+
+def test_auxiliary_heads_are_trained(tmp_path: Path) -> None:
+    run = trainer(tmp_path, auxiliary_weight=0.4)
+    before = {key: value.clone() for key, value in run.model.state_dict().items()}
+    run._step(next(run.batches.epoch(0)))
+    for key, value in run.model.state_dict().items():
+        if key.startswith('auxiliary.') and key.endswith('.weight'):
+            assert not torch.equal(value, before[key]), key
