@@ -40,3 +40,7 @@ class WeightsError(SpssnError):
 
 class DeviceError(SpssnError):
     """The device or inference backend asked for is not available."""
+
+
+class TrainingError(SpssnError):
+    """A training run cannot go on: its loss is no number, or memory is out."""

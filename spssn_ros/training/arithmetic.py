@@ -14,6 +14,7 @@
 """Where training computes, and in which arithmetic."""
 
 import contextlib
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -21,9 +22,17 @@ from torch import Tensor, nn
 from spssn_ros.errors import ConfigError
 from spssn_ros.inference.config import Precision
 from spssn_ros.inference.plan import cpu_has_bfloat16
-from spssn_ros.models.network import Network
 
 _DTYPES = {Precision.BFLOAT16: torch.bfloat16, Precision.FLOAT16: torch.float16}
+
+
+Outputs = tuple[Tensor, tuple[Tensor, ...]]
+Run = Callable[[Tensor], Outputs]
+
+
+def plain(model: nn.Module) -> Run:
+    """Return the network as a function that gives no auxiliary logits."""
+    return lambda x: (model(x), ())
 
 
 class Arithmetic:
@@ -57,21 +66,18 @@ class Arithmetic:
         """Return the loss scaling of float16; with the others it leaves everything as it is."""
         return torch.amp.GradScaler(self.device.type, enabled=self.precision is Precision.FLOAT16)
 
-    def forward(
-        self, model: nn.Module, images: Tensor, auxiliary: bool = False
-    ) -> tuple[Tensor, list[Tensor]]:
-        """Map (N, H, W, 3) uint8 to float32 logits, and those of the auxiliary heads.
+    def forward(self, network: Run, images: Tensor) -> Outputs:
+        """Run a network on (N, H, W, 3) uint8 images, normalised as `Normalisation()` says.
 
-        They are (N, C, H/stride, W/stride). The normalisation is `Normalisation()`'s.
+        Returns:
+            float32 logits (N, C, H/stride, W/stride), and those of the auxiliary heads.
+
         """
         x = images.to(self.device).permute(0, 3, 1, 2).float().div_(255)
         x = (x - 0.5) / 0.5
         with self._autocast():
-            if auxiliary:
-                assert isinstance(model, Network)
-                logits, extra = model.forward_auxiliary(x)
-                return logits.float(), [head.float() for head in extra]
-            return model(x).float(), []
+            logits, extra = network(x)
+            return logits.float(), tuple(head.float() for head in extra)
 
     def _autocast(self) -> contextlib.AbstractContextManager[object]:
         if self.precision is Precision.FLOAT32:

@@ -77,6 +77,7 @@ class TrainConfig:
         optimizer: `sgd` (momentum 0.9) or `adamw`.
         learning_rate: at the start, after warm-up.
         weight_decay: on convolution weights; none on biases and batch norm.
+        decay_depthwise: whether depthwise convolutions decay too (Fast-SCNN paper, sec. 4: no).
         warmup_iterations: linear rise of the learning rate at the start.
         poly_power: the learning rate falls as (1 - progress) ** power (SPSSN paper, sec. 5.2).
         class_weights: `none` or `log`.
@@ -95,6 +96,9 @@ class TrainConfig:
         holdout_sequences: sequences (drives) of which no image is trained on; scored as `holdout`.
         precision: `float32`, `bfloat16` or `float16` (CUDA only, with loss scaling); `auto` is
             bfloat16 where the device has instructions for it, else float32.
+        sync_batch_norm: several processes on CUDA share batch-norm statistics.
+        compile: have `torch.compile` compile the network; needs a C++ compiler.
+        resident: on CUDA, keep all images on the GPU and augment there, if they fit.
         in_memory: read every image once, at the start; else each time it is needed.
         init: weights to start from, a file or the name of shipped ones; empty for none. The last
             layer starts anew where the classes differ.
@@ -123,6 +127,7 @@ class TrainConfig:
     optimizer: Optimizer = Optimizer.ADAMW
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
+    decay_depthwise: bool = True
     warmup_iterations: int = 100
     poly_power: float = 0.9
     class_weights: ClassWeights = ClassWeights.LOG
@@ -136,6 +141,9 @@ class TrainConfig:
     holdout: float = 0.0
     holdout_sequences: tuple[str, ...] = ()
     precision: Precision = Precision.AUTO
+    sync_batch_norm: bool = False
+    compile: bool = False
+    resident: bool = True
     in_memory: bool = True
     init: str = ''
     seed: int = 0

@@ -11,31 +11,99 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The learning curve as a CSV file."""
+"""The learning curve: a CSV file, TensorBoard's events where it is installed, and a picture."""
 
 import csv
+import io
+import math
 import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 from spssn_ros.evaluation.result import write_text
+from spssn_ros.files import write_whole
 
-CURVE = 'curve.csv'
-
-
-def cut_curve(path: Path, epochs: int) -> None:
-    """Remove the row of an epoch that was written while its state was not."""
-    if path.exists():
-        lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
-        write_text(path, ''.join(lines[: epochs + 1]))
+CURVE, PICTURE, EVENTS = 'curve.csv', 'curve.png', 'tensorboard'
+_SCORES = ('val_miou', 'holdout_miou')
 
 
-def append_row(path: Path, row: dict[str, object]) -> None:
-    """Add a row, and the header before the first; on the disk when this returns."""
-    new = not path.exists()
-    with path.open('a', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, row)
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-        file.flush()
-        os.fsync(file.fileno())
+class Curve:
+    """Records a run, an epoch a row.
+
+    Args:
+        folder: gets `curve.csv`, `curve.png` and `tensorboard/`.
+        epochs: done before; what was recorded after them goes.
+
+    Attributes:
+        note: a sentence on what is missing, or ''.
+
+    """
+
+    def __init__(self, folder: Path, epochs: int) -> None:
+        self.folder, self.path = folder, folder / CURVE
+        self.note = ''
+        if epochs == 0:
+            self.path.unlink(missing_ok=True)
+            shutil.rmtree(folder / EVENTS, ignore_errors=True)
+        elif self.path.exists():
+            # A row may have been written while its epoch's state was not.
+            lines = self.path.read_text(encoding='utf-8').splitlines(keepends=True)
+            write_text(self.path, ''.join(lines[: epochs + 1]))
+        self._writer: Any = None
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            self.note = 'TensorBoard is not installed (pip install tensorboard): curve.csv only'
+            return
+        self._writer = SummaryWriter(str(folder / EVENTS), purge_step=epochs + 1)
+
+    def append(self, row: dict[str, object]) -> None:
+        """Add an epoch: `epoch` and numbers, '' for none; on the disk when this returns."""
+        new = not self.path.exists()
+        with self.path.open('a', newline='', encoding='utf-8') as file:
+            writer = csv.DictWriter(file, row)
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+            file.flush()
+            os.fsync(file.fileno())
+        if self._writer is not None:
+            for name, value in row.items():
+                if name != 'epoch' and isinstance(value, (int, float)):
+                    self._writer.add_scalar(name, value, row['epoch'])
+            self._writer.flush()
+
+    def close(self) -> None:
+        """Draw the picture and close the files."""
+        if self._writer is not None:
+            self._writer.close()
+        draw_curve(self.path, self.folder / PICTURE)
+
+
+def draw_curve(path: Path, picture: Path) -> None:
+    """Draw a `curve.csv` as PNG: the loss, and each mIoU there is, over the epochs."""
+    from matplotlib.figure import Figure
+
+    with path.open(newline='', encoding='utf-8') as file:
+        rows = list(csv.DictReader(file))
+    figure = Figure(figsize=(8, 4.5), dpi=120, layout='constrained')
+    axes = figure.add_subplot(xlabel='epoch', ylabel='loss')
+    epochs = [int(row['epoch']) for row in rows]
+    (line,) = axes.plot(epochs, [float(row['loss']) for row in rows], color='0.6', label='loss')
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    lines = [line]
+    right = axes.twinx()
+    right.set(ylabel='mIoU', ylim=(0, 1))
+    for name, color in zip(_SCORES, ('tab:blue', 'tab:orange'), strict=True):
+        points = [(int(row['epoch']), float(row[name])) for row in rows if row.get(name)]
+        points = [point for point in points if math.isfinite(point[1])]
+        if points:
+            label = name.replace('_miou', ' mIoU')
+            x, y = zip(*points, strict=True)
+            lines += right.plot(x, y, color=color, marker='.', label=label)
+    axes.legend(handles=lines, loc='center right')
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format='png')
+    write_whole(picture, buffer.getvalue())

@@ -47,6 +47,7 @@ def training_loss(
         # At the heads' own size, where upsampled logits would cost as much as the main loss.
         height, width = coarse.shape[-2:]
         sampled = functional.interpolate(labels[:, None].float(), (height, width))[:, 0].long()
+        # Void alone gives a mean of nothing.
         if bool((sampled != UNKNOWN).any()):
             loss = loss + config.auxiliary_weight * pixel_loss(coarse, sampled, weights, config)
     return loss

@@ -11,13 +11,14 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The complete state of a run in one safetensors file, so that a stopped run can go on.
+"""The state of a training run as a safetensors file.
 
 Tensors only, nothing pickled: `model.*`, `average.*` and `optimizer.<index>.<key>`; the counters
-are metadata.
+and the recipe are metadata.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,23 +29,47 @@ from torch import nn
 
 from spssn_ros.errors import WeightsError
 from spssn_ros.files import write_whole
+from spssn_ros.training.config import TrainConfig
 from spssn_ros.training.schedule import WeightAverage
 
+_NEITHER_HERE_NOR_THERE = ('val_every', 'in_memory')
+"""Keys of a recipe that do not change the weights."""
 
-def save_state(
-    path: Path,
-    model: nn.Module,
-    average: WeightAverage | None,
-    optimizer: torch.optim.Optimizer,
-    counters: dict[str, Any],
-) -> None:
+
+@dataclass(frozen=True)
+class RunState:
+    """What a run consists of.
+
+    Attributes:
+        config: the recipe.
+        model: the network.
+        average: its running average, if any.
+        optimizer: with its momenta.
+        scaler: loss scaling of float16.
+        counters: numbers and words that go into the file as they are.
+
+    """
+
+    config: TrainConfig
+    model: nn.Module
+    average: WeightAverage | None
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    counters: dict[str, Any]
+
+
+def save_state(path: Path, state: RunState) -> None:
     """Write everything a run needs to go on, atomically."""
-    tensors = {f'model.{key}': value for key, value in model.state_dict().items()}
-    counters = counters | {'optimizer': type(optimizer).__name__}
-    if average is not None:
-        counters = counters | {'average_updates': average.updates}
-        tensors |= {f'average.{key}': v for key, v in average.model.state_dict().items()}
-    for index, values in optimizer.state_dict()['state'].items():
+    tensors = {f'model.{key}': value for key, value in state.model.state_dict().items()}
+    counters = state.counters | {
+        'config': state.config.to_dict(),
+        'scaler': state.scaler.state_dict(),
+    }
+    if state.average is not None:
+        counters['average_updates'] = state.average.updates
+        averaged = state.average.model.state_dict()
+        tensors |= {f'average.{key}': value for key, value in averaged.items()}
+    for index, values in state.optimizer.state_dict()['state'].items():
         tensors |= {
             f'optimizer.{index}.{key}': torch.as_tensor(value)
             for key, value in values.items()
@@ -54,16 +79,11 @@ def save_state(
     write_whole(path, save(tensors, {'counters': json.dumps(counters)}))
 
 
-def load_state(
-    path: Path,
-    model: nn.Module,
-    average: WeightAverage | None,
-    optimizer: torch.optim.Optimizer,
-) -> dict[str, Any]:
+def load_state(path: Path, state: RunState) -> dict[str, Any]:
     """Restore what `save_state` wrote into the given objects; return the counters.
 
     Raises:
-        WeightsError: not such a file, or one of another network or recipe.
+        WeightsError: not such a file, or one of another network, recipe or data.
 
     """
     try:
@@ -71,33 +91,46 @@ def load_state(
             counters: dict[str, Any] = json.loads((file.metadata() or {})['counters'])
             keys = file.keys()
             tensors = {key: file.get_tensor(key) for key in keys}
-        _check_recipe(counters, average, optimizer)
-        model.load_state_dict(_under('model.', tensors))
-        if average is not None:
-            average.model.load_state_dict(_under('average.', tensors))
-            average.updates = counters['average_updates']
+        _check(counters, state)
+        state.model.load_state_dict(_under('model.', tensors))
+        if state.average is not None:
+            state.average.model.load_state_dict(_under('average.', tensors))
+            state.average.updates = counters['average_updates']
+        state.scaler.load_state_dict(counters['scaler'])
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
         reason = ' '.join(str(error).split())[:300]
         raise WeightsError(
             f'{path} cannot be resumed from ({reason}); train to another --output'
         ) from error
-    state: dict[int, dict[str, Any]] = {}
+    restored: dict[int, dict[str, Any]] = {}
     for key, value in _under('optimizer.', tensors).items():
         index, name = key.split('.', 1)
-        state.setdefault(int(index), {})[name] = value
-    groups = optimizer.state_dict()['param_groups']
-    optimizer.load_state_dict({'state': state, 'param_groups': groups})
+        restored.setdefault(int(index), {})[name] = value
+    groups = state.optimizer.state_dict()['param_groups']
+    state.optimizer.load_state_dict({'state': restored, 'param_groups': groups})
     return counters
 
 
-def _check_recipe(
-    counters: dict[str, Any], average: WeightAverage | None, optimizer: torch.optim.Optimizer
-) -> None:
-    kind = type(optimizer).__name__
-    if counters.get('optimizer', kind) != kind:
-        raise ValueError(f'its optimizer is {counters["optimizer"]}, not {kind}')
-    if ('average_updates' in counters) != (average is not None):
-        raise ValueError('ema_decay is 0 in one of state and configuration, not in the other')
+def _check(counters: dict[str, Any], state: RunState) -> None:
+    """Raise ValueError where going on would not end where the run was bound for."""
+    # A state of an older version lacks keys that did not exist.
+    before = TrainConfig().to_dict() | counters['config']
+    now = state.config.to_dict()
+    changed = [
+        f'{key} was {before[key]!r} and is {value!r}'
+        for key, value in now.items()
+        if before[key] != value and key not in _NEITHER_HERE_NOR_THERE
+    ]
+    if changed:
+        text = '; '.join(changed)
+        if before['epochs'] != now['epochs']:
+            text += '; the learning rate falls over all epochs, so that more are another run'
+        raise ValueError(text)
+    images = state.counters['training_images']
+    if counters['training_images'] != images:
+        raise ValueError(
+            f'the training set had {counters["training_images"]} images and has {images}'
+        )
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

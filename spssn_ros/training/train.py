@@ -15,33 +15,36 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from spssn_ros.errors import ConfigError
+from spssn_ros.errors import ConfigError, TrainingError
 from spssn_ros.evaluation.confusion import ConfusionMatrix
-from spssn_ros.labels import UNKNOWN
-from spssn_ros.models import Normalisation, WeightsInfo, save_weights
+from spssn_ros.evaluation.distributed import Processes
 from spssn_ros.models.network import Network
-from spssn_ros.training.arithmetic import Arithmetic
+from spssn_ros.training.arithmetic import Arithmetic, plain
 from spssn_ros.training.augment import Sample
-from spssn_ros.training.batches import Batch, HostBatches
-from spssn_ros.training.config import ClassWeights, Optimizer, TrainConfig
-from spssn_ros.training.curve import CURVE, append_row, cut_curve
+from spssn_ros.training.batches import Batch, Batches, HostBatches
+from spssn_ros.training.checkpoint import save_checkpoint
+from spssn_ros.training.config import ClassWeights, TrainConfig
+from spssn_ros.training.curve import Curve
+from spssn_ros.training.device_augment import DeviceBatches, fits
+from spssn_ros.training.exchange import Exchange
 from spssn_ros.training.initial import initial_network
 from spssn_ros.training.losses import training_loss
+from spssn_ros.training.optimizer import make_optimizer
 from spssn_ros.training.paste import RareObjects
 from spssn_ros.training.samples import TrainingData
 from spssn_ros.training.schedule import WeightAverage, poly_factor
-from spssn_ros.training.state import load_state, save_state
-
-LICENCE = 'Weights: Apache-2.0. The licence of the training images applies to their use.'
+from spssn_ros.training.state import RunState, load_state, save_state
 
 
 class Trainer:
@@ -50,13 +53,15 @@ class Trainer:
     Args:
         config: the recipe.
         data: what to train and to validate on.
-        output: folder for `best.safetensors`, `last.safetensors`, `state.safetensors` and
-            `curve.csv`; made if missing.
+        output: folder for `best.safetensors`, `last.safetensors`, `state.safetensors` and the
+            learning curve; made if missing.
         recipe: further facts to store in the weights' metadata (data, command, hardware).
+        device: CUDA or CPU; none given: CUDA where there is a GPU.
+        processes: those that train together; each has all the data, and its share of the work.
 
     Raises:
         ConfigError: fewer training images than the batch size, or a recipe that does not fit the
-            network or the data.
+            network, the data or the device.
 
     """
 
@@ -66,26 +71,32 @@ class Trainer:
         data: TrainingData,
         output: Path,
         recipe: dict[str, object] | None = None,
+        device: torch.device | None = None,
+        processes: Processes | None = None,
     ) -> None:
         if len(data.train) < config.batch_size:
             raise ConfigError(
                 f'{len(data.train)} training images are fewer than batch_size {config.batch_size}'
             )
-        self.config, self.data = config, data
-        self.output, self.recipe = output, recipe or {}
-        self.normalisation = Normalisation()
-        self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+        self.config, self.data, self.output = config, data, output
+        self.recipe = recipe or {}
+        self.device = device or torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+        self.processes = processes or Processes()
+        self.exchange = Exchange(self.processes, config, self.device)
         self.arithmetic = Arithmetic(self.device, config.precision)
         self.scaler = self.arithmetic.scaler()
         torch.manual_seed(config.seed)
         model, self.beginning = initial_network(config, data.label_set)
-        self.model: Network = model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = WeightAverage(self.model, config.ema_decay) if config.ema_decay else None
-        self.optimizer = _optimizer(self.model, config)
-        objects = None
-        if config.paste:
-            objects = RareObjects(data.train, data.label_set, config.paste_classes)
-        self.batches = HostBatches(data.train, config, objects)
+        with _enough_memory(config):
+            self.model: Network = model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.average = None
+            if config.ema_decay:
+                self.average = WeightAverage(self.model, config.ema_decay)
+            self.model = self.exchange.synchronised(self.model)
+            self.batches = self._make_batches()
+        network = self.model.forward_auxiliary if config.auxiliary_weight else plain(self.model)
+        self.network = torch.compile(network) if config.compile else network
+        self.optimizer = make_optimizer(self.model, config)
         self.loss_weights = self._class_weights().to(self.device)
         self.epoch, self.best, self.seconds = 0, -1.0, 0.0
 
@@ -95,38 +106,63 @@ class Trainer:
         With `resume`, go on from the state in the output folder, if there is one, to the same
         result that an unbroken run gives. The best is that of the validation split, or of the
         hold-out where there is no such split.
+
+        Raises:
+            TrainingError: the loss is no number, or GPU memory is out.
+            WeightsError: the state is damaged, or of another recipe or data.
+
         """
-        self.output.mkdir(parents=True, exist_ok=True)
-        state_path, curve_path = self.output / 'state.safetensors', self.output / CURVE
+        first = self.processes.is_first
+        if first:
+            self.output.mkdir(parents=True, exist_ok=True)
+        state_path = self.output / 'state.safetensors'
+        self.processes.gather(None)
         if resume and state_path.exists():
-            counters = load_state(state_path, self.model, self.average, self.optimizer)
+            counters = load_state(state_path, self._state())
             self.epoch, self.best = counters['epoch'], counters['best']
             self.seconds = counters['seconds']
-            cut_curve(curve_path, self.epoch)
-        else:
-            curve_path.unlink(missing_ok=True)
-            if self.beginning:
-                print(self.beginning)
+            self.beginning = self._changed_surroundings(counters)
+        curve = Curve(self.output, self.epoch) if first else None
+        for note in (self.beginning, curve.note if curve else ''):
+            if note and first:
+                print(note)
         iterations = len(self.batches)
         with tqdm(
             initial=self.epoch * iterations,
             total=self.config.epochs * iterations,
             unit='it',
-            disable=None,
+            disable=None if first else True,
         ) as progress:
             while self.epoch < self.config.epochs:
                 start = time.perf_counter()
                 loss = self._train_epoch(progress)
                 self.epoch += 1
                 self.seconds += time.perf_counter() - start
-                append_row(curve_path, self._end_epoch(loss))
-                counters = {'epoch': self.epoch, 'best': self.best, 'seconds': self.seconds}
-                save_state(state_path, self.model, self.average, self.optimizer, counters)
+                row = self._end_epoch(loss)
+                if curve is not None:
+                    curve.append(row)
+                    save_state(state_path, self._state())
+        if curve is not None:
+            curve.close()
         return self.best
+
+    def validate(self, samples: Sequence[Sample]) -> ConfusionMatrix:
+        """Score the averaged weights on some images, at full size."""
+        model = self.average.model if self.average is not None else self.model.eval()
+        matrix = ConfusionMatrix(len(self.data.label_set))
+        with torch.inference_mode():
+            for i in range(self.processes.rank, len(samples), self.processes.count):
+                image, labels = samples[i]
+                logits, _ = self.arithmetic.forward(plain(model), torch.from_numpy(image[None]))
+                logits = functional.interpolate(logits, labels.shape, mode='bilinear')
+                matrix.update(labels, logits.argmax(1)[0].to(torch.uint8).cpu().numpy())
+        return self.exchange.merge(matrix)
 
     def _end_epoch(self, loss: float) -> dict[str, object]:
         """Validate and save where it is time to; return the epoch's row of the curve."""
         last = self.epoch == self.config.epochs
+        models = [self.model] if self.average is None else [self.model, self.average.model]
+        self.exchange.average_statistics(models)
         scores: dict[str, ConfusionMatrix] = {}
         if last or self.epoch % self.config.val_every == 0:
             parts = {self.config.val_split: self.data.val, 'holdout': self.data.holdout}
@@ -137,40 +173,25 @@ class Trainer:
                 self.best = found
                 self._save('best.safetensors', scores)
             told = ', '.join(f'{name} mIoU {s.miou():.4f}' for name, s in scores.items())
-            tqdm.write(f'epoch {self.epoch}: loss {loss:.4f}, {told}')
+            if self.processes.is_first:
+                tqdm.write(f'epoch {self.epoch}: loss {loss:.4f}, {told}')
         if last:
             self._save('last.safetensors', scores)
-        columns = {
-            column: round(scores[name].miou(), 5) if name in scores else ''
-            for column, name in (
-                ('val_miou', self.config.val_split),
-                ('holdout_miou', 'holdout'),
-            )
-        }
+        columns = (('val_miou', self.config.val_split), ('holdout_miou', 'holdout'))
         return {
             'epoch': self.epoch,
             'loss': round(loss, 5),
-            **columns,
+            **{c: round(scores[name].miou(), 5) if name in scores else '' for c, name in columns},
             'seconds': round(self.seconds, 1),
         }
-
-    def validate(self, samples: Sequence[Sample]) -> ConfusionMatrix:
-        """Score the averaged weights on some images, at full size."""
-        model = self.average.model if self.average is not None else self.model.eval()
-        matrix = ConfusionMatrix(len(self.data.label_set))
-        with torch.inference_mode():
-            for image, labels in samples:
-                logits, _ = self.arithmetic.forward(model, torch.from_numpy(image[None]))
-                logits = functional.interpolate(logits, labels.shape, mode='bilinear')
-                matrix.update(labels, logits.argmax(1)[0].to(torch.uint8).cpu().numpy())
-        return matrix
 
     def _train_epoch(self, progress: 'tqdm | None' = None) -> float:
         self.model.train()
         # Dropout draws from torch's own generator; seeded by the epoch, a resumed run repeats it.
-        sequence = np.random.SeedSequence([self.config.seed, self.epoch])
-        torch.manual_seed(int(sequence.generate_state(1)[0]))
-        losses = []
+        rank = self.processes.rank
+        seeds = [self.config.seed, self.epoch, *([rank] if rank else [])]
+        torch.manual_seed(int(np.random.SeedSequence(seeds).generate_state(1)[0]))
+        losses: list[float] = []
         first = self.epoch * len(self.batches)
         total = self.config.epochs * len(self.batches)
         for i, batch in enumerate(self.batches.epoch(self.epoch)):
@@ -179,13 +200,19 @@ class Trainer:
             )
             for group in self.optimizer.param_groups:
                 group['lr'] = self.config.learning_rate * factor
-            loss = self._step(batch)
+            with _enough_memory(self.config):
+                loss = self._step(batch)
             if loss is not None:
                 losses.append(loss)
+                if not math.isfinite(loss):
+                    raise TrainingError(
+                        f'the loss is {loss} at iteration {i + 1} of epoch {self.epoch + 1}; '
+                        f'lower learning_rate ({self.config.learning_rate:g}) or raise '
+                        f'warmup_iterations ({self.config.warmup_iterations})'
+                    )
             if progress is not None:
-                progress.set_postfix(
-                    epoch=self.epoch + 1, loss=f'{losses[-1]:.3f}' if losses else '', refresh=False
-                )
+                shown = f'{losses[-1]:.3f}' if losses else ''
+                progress.set_postfix(epoch=self.epoch + 1, loss=shown, refresh=False)
                 progress.update()
         return float(np.mean(losses)) if losses else math.nan
 
@@ -193,18 +220,33 @@ class Trainer:
         """Take one step; return the loss, or None for a batch without any label."""
         images, labels = batch
         labels = labels.to(self.device).long()
-        if not bool((labels != UNKNOWN).any()):
+        part = self.exchange.part(labels, self.loss_weights)
+        if part is None:
             return None
-        auxiliary = self.config.auxiliary_weight > 0
-        outputs = self.arithmetic.forward(self.model, images, auxiliary)
-        loss = training_loss(outputs, labels, self.loss_weights, self.config)
         self.optimizer.zero_grad()
-        self.scaler.scale(loss).backward()
+        loss = torch.zeros((), device=self.device)
+        if part > 0:
+            outputs = self.arithmetic.forward(self.network, images)
+            loss = training_loss(outputs, labels, self.loss_weights, self.config)
+            if part < 1:
+                loss = loss * part
+            self.scaler.scale(loss).backward()
+        self.exchange.add_gradients(self.model)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.average is not None:
             self.average.update(self.model)
-        return loss.item()
+        return float(self.exchange.add(loss.detach()))
+
+    def _make_batches(self) -> Batches:
+        config, samples = self.config, self.data.train
+        objects = None
+        if config.paste:
+            objects = RareObjects(samples, self.data.label_set, config.paste_classes)
+        share = self.processes.rank, self.processes.count
+        if config.resident and self.device.type == 'cuda' and fits(samples, self.device):
+            return DeviceBatches(samples, config, objects, self.device, *share)
+        return HostBatches(samples, config, objects, *share)
 
     def _class_weights(self) -> Tensor:
         n = len(self.data.label_set)
@@ -216,54 +258,54 @@ class Trainer:
         frequency = counts[:n] / max(1, counts[:n].sum())
         return torch.from_numpy(1 / np.log(1.02 + frequency)).float()
 
-    def _save(self, name: str, scores: dict[str, ConfusionMatrix]) -> None:
-        recorded: dict[str, object] = {}
-        for split, matrix in scores.items():
-            found = {'split': split} | self._summary(matrix)
-            # The first split's are the scores; the hold-out's stand beside them.
-            recorded = recorded | {split: found} if recorded else found
-        info = WeightsInfo(
-            model=self.config.model,
-            options=self.config.options,
-            label_set=self.data.label_set,
-            normalisation=self.normalisation,
-            input_size=self.config.crop,
-            recipe=self.recipe
-            | {
-                'config': self.config.to_dict(),
-                'epoch': self.epoch,
-                'training_images': len(self.data.train),
-                'training_seconds': round(self.seconds),
-                'device': str(self.device),
-                'precision': self.arithmetic.precision.value,
-                'threads': torch.get_num_threads(),
-                'torch': torch.__version__,
-            },
-            scores=recorded,
-            licence=LICENCE,
-        )
-        model = self.average.model if self.average is not None else self.model
-        save_weights(self.output / name, model, info)
-
-    def _summary(self, matrix: ConfusionMatrix) -> dict[str, object]:
+    def _facts(self) -> dict[str, Any]:
+        """Return what is neither in the recipe nor in the tensors."""
         return {
-            'miou': round(matrix.miou(), 5),
-            'class_average': round(matrix.class_average(), 5),
-            'global_average': round(matrix.global_average(), 5),
-            'iou': {
-                class_name: None if math.isnan(value) else round(float(value), 5)
-                for class_name, value in zip(self.data.label_set.names, matrix.iou(), strict=True)
-            },
+            'epoch': self.epoch,
+            'training_images': len(self.data.train),
+            'device': str(self.device),
+            'precision': self.arithmetic.precision.value,
+            'processes': self.processes.count,
+            'threads': torch.get_num_threads(),
+            'torch': torch.__version__,
         }
 
+    def _changed_surroundings(self, before: dict[str, Any]) -> str:
+        now = self._facts()
+        changed = [
+            f'{key} was {before[key]} and is {now[key]}'
+            for key in ('device', 'precision', 'processes', 'threads', 'torch')
+            if before[key] != now[key]
+        ]
+        if not changed:
+            return ''
+        return f'note: {", ".join(changed)}: not to the last bit the unbroken run'
 
-def _optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    plain = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [
-        {'params': decayed, 'weight_decay': config.weight_decay},
-        {'params': plain, 'weight_decay': 0.0},
-    ]
-    if config.optimizer is Optimizer.SGD:
-        return torch.optim.SGD(groups, config.learning_rate, momentum=0.9)
-    return torch.optim.AdamW(groups, config.learning_rate)
+    def _state(self) -> RunState:
+        counters = {**self._facts(), 'best': self.best, 'seconds': self.seconds}
+        return RunState(
+            self.config, self.model, self.average, self.optimizer, self.scaler, counters
+        )
+
+    def _save(self, name: str, scores: dict[str, ConfusionMatrix]) -> None:
+        if not self.processes.is_first:
+            return
+        model = self.average.model if self.average is not None else self.model
+        assert isinstance(model, Network)
+        recipe = {**self.recipe, **self._facts(), 'training_seconds': round(self.seconds)}
+        save_checkpoint(
+            self.output / name, model, self.config, self.data.label_set, recipe, scores
+        )
+
+
+@contextmanager
+def _enough_memory(config: TrainConfig) -> Iterator[None]:
+    """Say what to lower when a GPU's memory is out."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise TrainingError(
+            f'out of GPU memory at batch_size {config.batch_size} and crop '
+            f'{config.crop[0]}x{config.crop[1]}; lower batch_size or crop, or set resident to '
+            'false, which leaves the images in main memory'
+        ) from error

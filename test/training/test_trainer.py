@@ -14,6 +14,7 @@
 """A small run learns, is the same each time, and goes on where it was stopped."""
 
 import csv
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from spssn_ros.inference import Segmenter
 from spssn_ros.labels import LabelSet
 from spssn_ros.models import load_weights, read_info
 from spssn_ros.training import state as state_module
+from spssn_ros.training.arithmetic import plain
 from spssn_ros.training.augment import Sample
 from spssn_ros.training.config import ClassWeights, Optimizer, TrainConfig
 from spssn_ros.training.samples import TrainingData
@@ -113,7 +115,8 @@ def test_a_run_learns(tmp_path: Path) -> None:
 
 
 def test_what_a_run_leaves(unbroken: Path) -> None:
-    names = {'best.safetensors', 'last.safetensors', 'state.safetensors', 'curve.csv'}
+    names = {'best.safetensors', 'last.safetensors', 'state.safetensors'}
+    names |= {'curve.csv', 'curve.png', 'tensorboard'}
     assert {path.name for path in unbroken.iterdir()} == names
     info = read_info(unbroken / 'last.safetensors')
     assert (info.model, info.options) == ('spssn', {'chain_length': 1, 'dropout': 0.2})
@@ -209,16 +212,14 @@ def kill_in_second_epoch(broken: Trainer, patch: pytest.MonkeyPatch, moment: str
 
 
 def test_a_finished_run_has_nothing_to_resume(unbroken: Path, tmp_path: Path) -> None:
-    for path in unbroken.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(unbroken, tmp_path, dirs_exist_ok=True)
     best = trainer(tmp_path).run(resume=True)
     assert best == pytest.approx(read_info(unbroken / 'best.safetensors').scores['miou'], abs=1e-5)
     assert_same_run(unbroken, tmp_path)
 
 
 def test_without_resume_the_old_curve_goes(unbroken: Path, tmp_path: Path) -> None:
-    for path in unbroken.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(unbroken, tmp_path, dirs_exist_ok=True)
     trainer(tmp_path, epochs=1).run()
     assert len(curve(tmp_path)) == 1
 
@@ -226,9 +227,9 @@ def test_without_resume_the_old_curve_goes(unbroken: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ('values', 'reason'),
     [
-        ({'options': {'chain_length': 2}}, 'Missing key'),
-        ({'optimizer': Optimizer.SGD}, 'AdamW, not SGD'),
-        ({'ema_decay': 0.0}, 'ema_decay is 0 in one'),
+        ({'optimizer': Optimizer.SGD}, r"optimizer was 'adamw' and is 'sgd'\); train"),
+        ({'ema_decay': 0.0, 'seed': 3}, r'ema_decay was 0\.5 and is 0\.0; seed was 0 and is 3'),
+        ({'epochs': 3}, r'epochs was 2 and is 3; the learning rate falls over all epochs, so'),
     ],
 )
 def test_a_state_of_another_recipe_is_refused(
@@ -237,8 +238,7 @@ def test_a_state_of_another_recipe_is_refused(
     state = tmp_path / 'state.safetensors'
     state.write_bytes((unbroken / 'state.safetensors').read_bytes())
     with pytest.raises(
-        WeightsError,
-        match=rf'state\.safetensors cannot be resumed from \(.*{reason}.*; train to another',
+        WeightsError, match=rf'state\.safetensors cannot be resumed from \({reason}'
     ):
         trainer(tmp_path, **values).run(resume=True)
 
@@ -329,7 +329,7 @@ def test_the_loss_weighs_classes_and_leaves_void_out(tmp_path: Path) -> None:
     run.loss_weights = torch.tensor([1.0, 3.0])
     images, labels = next(run.batches.epoch(0))
     with torch.no_grad():
-        logits, _ = run.arithmetic.forward(run.model.train(), images)
+        logits, _ = run.arithmetic.forward(plain(run.model.train()), images)
         logits = torch.nn.functional.interpolate(logits, (64, 64), mode='bilinear')
     losses = -logits.log_softmax(1).permute(0, 2, 3, 1)
     total = weight = 0.0

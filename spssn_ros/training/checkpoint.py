@@ -1,0 +1,76 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What a run writes into its weights files."""
+
+import math
+from pathlib import Path
+
+from spssn_ros.evaluation.confusion import ConfusionMatrix
+from spssn_ros.labels import LabelSet
+from spssn_ros.models import Normalisation, WeightsInfo, save_weights
+from spssn_ros.models.network import Network
+from spssn_ros.training.config import TrainConfig
+
+LICENCE = 'Weights: Apache-2.0. The licence of the training images applies to their use.'
+
+
+def save_checkpoint(
+    path: Path,
+    model: Network,
+    config: TrainConfig,
+    label_set: LabelSet,
+    recipe: dict[str, object],
+    scores: dict[str, ConfusionMatrix],
+) -> None:
+    """Write weights with their recipe and scores.
+
+    Args:
+        path: of the file.
+        model: the network.
+        config: it was trained by.
+        label_set: the classes.
+        recipe: further facts on the run.
+        scores: by split. The first one's are the scores; others stand beside them by name.
+
+    """
+    recorded: dict[str, object] = {}
+    for split, matrix in scores.items():
+        found = {'split': split} | summary(matrix, label_set)
+        recorded = recorded | {split: found} if recorded else found
+    info = WeightsInfo(
+        model=config.model,
+        options=config.options,
+        label_set=label_set,
+        normalisation=Normalisation(),
+        input_size=config.crop,
+        recipe={**recipe, 'config': config.to_dict()},
+        scores=recorded,
+        licence=LICENCE,
+    )
+    save_weights(path, model, info)
+
+
+def summary(matrix: ConfusionMatrix, label_set: LabelSet) -> dict[str, object]:
+    """Return the scores as plain values, fractions in [0, 1], None where undefined."""
+    iou = zip(label_set.names, matrix.iou().tolist(), strict=True)
+    return {
+        'miou': _rounded(matrix.miou()),
+        'class_average': _rounded(matrix.class_average()),
+        'global_average': _rounded(matrix.global_average()),
+        'iou': {name: _rounded(value) for name, value in iou},
+    }
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 5)
