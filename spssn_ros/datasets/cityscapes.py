@@ -24,16 +24,16 @@ from spssn_ros.datasets.sample import LabelFormat, Sample
 from spssn_ros.errors import DatasetError
 
 _IMAGE_END = '_leftImg8bit.png'
-_LABEL_END = '_gtFine_labelIds.png'
 _INSTANCE_END = '_gtFine_instanceIds.png'
 
 
 def find_cityscapes(root: Path, split: str) -> list[Sample]:
-    """List the finely labelled frames of a split, sorted by stem.
+    """List the labelled frames of a split, sorted by stem; fine labels go before coarse ones.
 
     Args:
-        root: the folder that holds `leftImg8bit/` and `gtFine/`.
-        split: the name of a folder in them, 'train' or 'val' (the labels of 'test' are withheld).
+        root: the folder that holds `leftImg8bit/` and `gtFine/` (or `gtCoarse/`).
+        split: the name of a folder in them, 'train', 'val' or 'train_extra' (the labels of 'test'
+            are withheld).
 
     Raises:
         DatasetError: a folder is missing, or an image has no label.
@@ -45,10 +45,13 @@ def find_cityscapes(root: Path, split: str) -> list[Sample]:
             f'Cityscapes folder {images} does not exist; give the folder that holds '
             'leftImg8bit/ and gtFine/, and a split in them'
         )
+    # Of train_extra there are coarse labels only.
+    coarse = (root / 'gtCoarse' / split).is_dir() and not (root / 'gtFine' / split).is_dir()
+    kind = 'gtCoarse' if coarse else 'gtFine'
     samples = []
     for image in images.glob(f'*/*{_IMAGE_END}'):
         stem = image.name.removesuffix(_IMAGE_END)
-        label = root / 'gtFine' / split / image.parent.name / f'{stem}{_LABEL_END}'
+        label = root / kind / split / image.parent.name / f'{stem}_{kind}_labelIds.png'
         if not label.is_file():
             raise DatasetError(f'image {image} has no label; expected {label}')
         samples.append(Sample(stem, image, label, LabelFormat.LABEL_IDS))

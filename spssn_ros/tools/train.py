@@ -11,13 +11,19 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`spssn train`: train a network, resumably."""
+"""`spssn train`: train a network, resumably, by one process or several."""
 
 import argparse
 import platform
+from dataclasses import replace
 from pathlib import Path
 
+import torch
+
+from spssn_ros.errors import ConfigError, DeviceError
+from spssn_ros.evaluation.distributed import Processes, join_processes
 from spssn_ros.training.config import TrainConfig
+from spssn_ros.training.recipe import read_recipe, stage_folder, starting_from
 from spssn_ros.training.samples import read_data
 from spssn_ros.training.train import Trainer
 
@@ -28,27 +34,75 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         'train',
         help='train a network and write its weights file',
         description='Train a network. OUTPUT receives best.safetensors, last.safetensors, '
-        'curve.csv and the state from which --resume goes on.',
+        'curve.csv, curve.png, tensorboard/ and the state from which --resume goes on. Several '
+        'GPUs or processes: torchrun --nproc-per-node N -m spssn_ros.tools.main train ...',
     )
     parser.add_argument('--config', type=Path, required=True, help='recipe, a YAML file')
-    parser.add_argument('--data', type=Path, help='folder of the data set; none for street')
+    parser.add_argument(
+        '--data',
+        type=Path,
+        nargs='+',
+        metavar='DIR',
+        help='folder of the data set, one for all stages of the recipe or one for each; none '
+        'for street',
+    )
     parser.add_argument('--output', type=Path, required=True, help='folder for the results')
     parser.add_argument('--resume', action='store_true', help='go on where a run stopped')
+    parser.add_argument(
+        '--init', metavar='WEIGHTS', help="start from these weights; the recipe's init"
+    )
+    parser.add_argument(
+        '--device', choices=('auto', 'cuda', 'cpu'), default='auto', help='default: %(default)s'
+    )
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train; return the exit status."""
-    config = TrainConfig.from_yaml(args.config)
-    samples = read_data(config, args.data)
-    data = ' --data DATA' if args.data else ''
+    """Train, alone or as one of the processes that torchrun started; return the exit status."""
+    stages = read_recipe(args.config)
+    if args.init is not None:
+        stages[0] = replace(stages[0], init=args.init)
+    folders = args.data or [None]
+    if len(folders) not in (1, len(stages)):
+        raise ConfigError(
+            f'--data names {len(folders)} folders; give one, or one for each of the '
+            f'{len(stages)} stages of {args.config}'
+        )
+    folders = folders * len(stages) if len(folders) == 1 else folders
+    device = _device(args.device)
+    with join_processes() as processes:
+        former: Path | None = None
+        for number, (config, data) in enumerate(zip(stages, folders, strict=True), start=1):
+            output = stage_folder(args.output, number, len(stages))
+            _train(starting_from(config, former), data, output, args, device, processes)
+            former = output
+    return 0
+
+
+def _train(
+    config: TrainConfig,
+    data: Path | None,
+    output: Path,
+    args: argparse.Namespace,
+    device: torch.device | None,
+    processes: Processes,
+) -> None:
+    samples = read_data(config, data, quiet=not processes.is_first)
     recipe: dict[str, object] = {
         'data': f'{config.dataset.value}, {"+".join(config.train_splits)}',
-        'command': f'spssn train --config {args.config}{data} --output OUT',
+        'command': f'spssn train --config {args.config}{" --data DATA" * bool(data)} --output OUT',
         'machine': platform.machine(),
     }
-    trainer = Trainer(config, samples, args.output, recipe)
-    best = trainer.run(resume=args.resume)
-    validated = bool(samples.val or samples.holdout)
-    print(f'{args.output}/last.safetensors written' + f'; best mIoU {best:.4f}' * validated)
-    return 0
+    best = Trainer(config, samples, output, recipe, device, processes).run(resume=args.resume)
+    if processes.is_first:
+        validated = bool(samples.val or samples.holdout)
+        print(f'{output}/last.safetensors written' + f'; best mIoU {best:.4f}' * validated)
+
+
+def _device(name: str) -> torch.device | None:
+    if name == 'cuda' and not torch.cuda.is_available():
+        raise DeviceError(
+            '--device cuda, but torch sees no CUDA GPU (check nvidia-smi and that torch is a CUDA '
+            'build); give cpu or auto'
+        )
+    return None if name == 'auto' else torch.device(name)

@@ -15,12 +15,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from spssn_ros.training.augment import Sample, augment
@@ -87,20 +86,17 @@ class Batches(ABC):
 
 
 class HostBatches(Batches):
-    """Augments batches by OpenCV on a background thread."""
+    """Augments the next batch by OpenCV, on `workers` threads, while the network trains."""
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """See `Batches.epoch`."""
-        batches = map(self._batch, self.draws(epoch))
-        with ThreadPoolExecutor(1) as pool:
-            ahead = pool.submit(next, batches, None)
-            while (ready := ahead.result()) is not None:
-                ahead = pool.submit(next, batches, None)
-                yield ready
-
-    def _batch(self, draws: list[Draw]) -> Batch:
-        samples = [self._sample(draw) for draw in draws]
-        return _stack([s[0] for s in samples]), _stack([s[1] for s in samples])
+        with ThreadPoolExecutor(self.config.workers) as pool:
+            ahead: list[Future[Sample]] = []
+            for draws in self.draws(epoch):
+                ready, ahead = ahead, [pool.submit(self._sample, draw) for draw in draws]
+                if ready:
+                    yield _stacked(ready)
+            yield _stacked(ahead)
 
     def _sample(self, draw: Draw) -> Sample:
         sample, rng = self.samples[draw.index], draw.rng
@@ -110,5 +106,7 @@ class HostBatches(Batches):
         return augment(*sample, self.config, rng)
 
 
-def _stack(arrays: list[NDArray[np.uint8]]) -> Tensor:
-    return torch.from_numpy(np.stack(arrays))
+def _stacked(futures: list[Future[Sample]]) -> Batch:
+    samples = [future.result() for future in futures]
+    images, labels = (np.stack([sample[part] for sample in samples]) for part in (0, 1))
+    return torch.from_numpy(images), torch.from_numpy(labels)

@@ -17,10 +17,7 @@ import dataclasses
 import difflib
 from dataclasses import dataclass, field
 from enum import Enum
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from spssn_ros.errors import ConfigError
 from spssn_ros.inference.config import Precision
@@ -99,6 +96,7 @@ class TrainConfig:
         sync_batch_norm: several processes on CUDA share batch-norm statistics.
         compile: have `torch.compile` compile the network; needs a C++ compiler.
         resident: on CUDA, keep all images on the GPU and augment there, if they fit.
+        workers: threads that read and augment where that is not done on the GPU.
         in_memory: read every image once, at the start; else each time it is needed.
         init: weights to start from, a file or the name of shipped ones; empty for none. The last
             layer starts anew where the classes differ.
@@ -144,12 +142,13 @@ class TrainConfig:
     sync_batch_norm: bool = False
     compile: bool = False
     resident: bool = True
+    workers: int = 1
     in_memory: bool = True
     init: str = ''
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ('epochs', 'batch_size', 'val_every'):
+        for name in ('epochs', 'batch_size', 'val_every', 'workers'):
             if getattr(self, name) < 1:
                 raise ConfigError(f'{name} is {getattr(self, name)}; give at least 1')
         if self.batch_size == 1:
@@ -206,27 +205,6 @@ class TrainConfig:
                 raise ConfigError(f'unknown key {key!r} in the training configuration{hint}')
             parsed[key] = _convert(key, value, getattr(_DEFAULTS, key))
         return cls(**parsed)
-
-    @classmethod
-    def from_yaml(cls, path: Path) -> 'TrainConfig':
-        """Read a configuration file.
-
-        Raises:
-            ConfigError: missing, not YAML, or not a valid configuration; names the file.
-
-        """
-        try:
-            values = yaml.safe_load(path.read_text(encoding='utf-8'))
-        except OSError as error:
-            raise ConfigError(f'cannot read {path}: {error.strerror}') from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f'{path} is not YAML: {" ".join(str(error).split())}') from error
-        if not isinstance(values, dict):
-            raise ConfigError(f'{path} holds no "key: value" lines')
-        try:
-            return cls.from_dict(values)
-        except ConfigError as error:
-            raise ConfigError(f'{path}: {error}') from error
 
 
 _DEFAULTS = TrainConfig()

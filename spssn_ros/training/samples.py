@@ -84,12 +84,13 @@ class _Files(Sequence[Sample]):
         return self.frames[index].read()
 
 
-def read_data(config: TrainConfig, data: Path | None) -> TrainingData:
+def read_data(config: TrainConfig, data: Path | None, quiet: bool = False) -> TrainingData:
     """Return the samples of a configuration.
 
     Args:
         config: dataset, splits, holdout, holdout_sequences, in_memory.
         data: folder of the data set; None for synthetic streets, which have none.
+        quiet: show no progress.
 
     Raises:
         ConfigError: a folder that is needed is not given, a split or sequence that does not
@@ -106,7 +107,7 @@ def read_data(config: TrainConfig, data: Path | None) -> TrainingData:
     return TrainingData(
         _label_set(config, data),
         *(
-            _read(part, what, config.in_memory)
+            _read(part, '' if quiet else what, config.in_memory)
             for part, what in ((train, 'train'), (val, 'val'), (held_out, 'holdout'))
         ),
     )
@@ -153,7 +154,8 @@ def hold_out(
 def _read(frames: Sequence[Frame], what: str, in_memory: bool) -> Sequence[Sample]:
     if not in_memory:
         return _Files(frames)
-    return [frame.read() for frame in tqdm(frames, desc=f'reading {what}', disable=None)]
+    shown = tqdm(frames, desc=f'reading {what}', disable=None if what else True)
+    return [frame.read() for frame in shown]
 
 
 def _label_set(config: TrainConfig, data: Path | None) -> LabelSet:

@@ -32,7 +32,7 @@ from spssn_ros.files import write_whole
 from spssn_ros.training.config import TrainConfig
 from spssn_ros.training.schedule import WeightAverage
 
-_NEITHER_HERE_NOR_THERE = ('val_every', 'in_memory')
+_NEITHER_HERE_NOR_THERE = ('val_every', 'workers', 'in_memory')
 """Keys of a recipe that do not change the weights."""
 
 

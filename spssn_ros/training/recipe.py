@@ -1,0 +1,72 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Recipe files: one training run, or several stages of which each starts from the former's."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from spssn_ros.errors import ConfigError
+from spssn_ros.training.config import TrainConfig
+
+STAGES = 'stages'
+
+
+def read_recipe(path: Path) -> list[TrainConfig]:
+    """Read a recipe file; return its stages, one where it has no key `stages`.
+
+    The file holds the keys of `TrainConfig`. Each item of `stages` holds those that it overrides.
+
+    Raises:
+        ConfigError: missing, not YAML, or not a valid recipe; names the file and the stage.
+
+    """
+    values = _read(path)
+    stages = values.pop(STAGES, [{}])
+    if not isinstance(stages, list) or not stages or not all(isinstance(s, dict) for s in stages):
+        raise ConfigError(f'{path}: {STAGES} is {stages!r}; give a list of "key: value" groups')
+    configs = []
+    for number, overrides in enumerate(stages, start=1):
+        try:
+            configs.append(TrainConfig.from_dict(values | overrides))
+        except ConfigError as error:
+            stage = f' (stage {number})' if len(stages) > 1 else ''
+            raise ConfigError(f'{path}: {error}{stage}') from error
+    return configs
+
+
+def stage_folder(output: Path, number: int, count: int) -> Path:
+    """Return where stage `number`, from 1, of `count` writes: the last one, `output` itself."""
+    return output if number == count else output / f'stage{number}'
+
+
+def starting_from(config: TrainConfig, former: Path | None) -> TrainConfig:
+    """Return the recipe, starting from the former stage's last weights unless it says others."""
+    if former is None or config.init:
+        return config
+    return replace(config, init=str(former / 'last.safetensors'))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except OSError as error:
+        raise ConfigError(f'cannot read {path}: {error.strerror}') from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f'{path} is not YAML: {" ".join(str(error).split())}') from error
+    if not isinstance(values, dict):
+        raise ConfigError(f'{path} holds no "key: value" lines')
+    return values
