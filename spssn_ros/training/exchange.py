@@ -24,6 +24,7 @@ from spssn_ros.evaluation.distributed import Processes
 from spssn_ros.labels import UNKNOWN
 from spssn_ros.models.network import Network
 from spssn_ros.training.config import TrainConfig
+from spssn_ros.training.losses import whole_part
 
 
 class Exchange:
@@ -77,7 +78,7 @@ class Exchange:
 
         """
         if self.alone:
-            return 1.0 if bool((labels != UNKNOWN).any()) else None
+            return whole_part(labels)
         counts = torch.bincount(labels.reshape(-1), minlength=UNKNOWN + 1)[: len(weights)]
         own = (counts * weights.double()).sum()
         whole = float(self.add(own.clone()))

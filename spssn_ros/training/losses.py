@@ -14,7 +14,7 @@
 """The loss: cross entropy, with hard example mining and auxiliary heads where asked for."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -27,30 +27,45 @@ KEPT = 1 / 16
 """Least part of the labelled pixels that hard example mining keeps."""
 
 
+def whole_part(labels: Tensor) -> float | None:
+    """Return what the mean over these labels counts in the batch's: all, or None without any."""
+    return 1.0 if bool((labels != UNKNOWN).any()) else None
+
+
 def training_loss(
-    outputs: tuple[Tensor, Sequence[Tensor]], labels: Tensor, weights: Tensor, config: TrainConfig
+    outputs: tuple[Tensor, Sequence[Tensor]],
+    labels: Tensor,
+    weights: Tensor,
+    config: TrainConfig,
+    part: Callable[[Tensor], float | None] = whole_part,
 ) -> Tensor:
     """Return the loss of the main logits plus the auxiliary heads', weighted.
 
     Args:
         outputs: logits (N, C, h, w) float, and those of the auxiliary heads.
-        labels: (N, H, W) int64, 255 where nothing is scored; something must be.
+        labels: (N, H, W) int64, 255 where nothing is scored.
         weights: (C,) float, of the classes.
         config: ohem, label_smoothing, auxiliary_weight.
+        part: gives what the mean over some labels counts in the batch's, see `Exchange.part`.
 
     """
     logits, auxiliary = outputs
     size = (labels.shape[-2], labels.shape[-1])
-    logits = functional.interpolate(logits, size, mode='bilinear')
-    loss = pixel_loss(logits, labels, weights, config)
+    terms = [(1.0, functional.interpolate(logits, size, mode='bilinear'), labels)]
     for coarse in auxiliary:
         # At the heads' own size, where upsampled logits would cost as much as the main loss.
         height, width = coarse.shape[-2:]
         sampled = functional.interpolate(labels[:, None].float(), (height, width))[:, 0].long()
-        # Void alone gives a mean of nothing.
-        if bool((sampled != UNKNOWN).any()):
-            loss = loss + config.auxiliary_weight * pixel_loss(coarse, sampled, weights, config)
-    return loss
+        terms.append((config.auxiliary_weight, coarse, sampled))
+    total = logits.new_zeros(())
+    for weight, scores, truth in terms:
+        counts = part(truth)
+        if counts:
+            total = total + weight * counts * pixel_loss(scores, truth, weights, config)
+        else:
+            # The mean over nothing is no number; the gradient is to be zero.
+            total = total + 0 * scores.sum()
+    return total
 
 
 def pixel_loss(logits: Tensor, labels: Tensor, weights: Tensor, config: TrainConfig) -> Tensor:

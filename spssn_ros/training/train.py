@@ -220,23 +220,21 @@ class Trainer:
         """Take one step; return the loss, or None for a batch without any label."""
         images, labels = batch
         labels = labels.to(self.device).long()
-        part = self.exchange.part(labels, self.loss_weights)
-        if part is None:
+        if self._part(labels) is None:
             return None
+        outputs = self.arithmetic.forward(self.network, images)
+        loss = training_loss(outputs, labels, self.loss_weights, self.config, self._part)
         self.optimizer.zero_grad()
-        loss = torch.zeros((), device=self.device)
-        if part > 0:
-            outputs = self.arithmetic.forward(self.network, images)
-            loss = training_loss(outputs, labels, self.loss_weights, self.config)
-            if part < 1:
-                loss = loss * part
-            self.scaler.scale(loss).backward()
+        self.scaler.scale(loss).backward()
         self.exchange.add_gradients(self.model)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.average is not None:
             self.average.update(self.model)
         return float(self.exchange.add(loss.detach()))
+
+    def _part(self, labels: Tensor) -> float | None:
+        return self.exchange.part(labels, self.loss_weights)
 
     def _make_batches(self) -> Batches:
         config, samples = self.config, self.data.train

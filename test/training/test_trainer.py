@@ -23,14 +23,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from spssn_ros.errors import ConfigError, WeightsError
+from spssn_ros.errors import ConfigError, TrainingError, WeightsError
+from spssn_ros.evaluation.distributed import Processes
 from spssn_ros.inference import Segmenter
 from spssn_ros.labels import LabelSet
 from spssn_ros.models import load_weights, read_info
 from spssn_ros.training import state as state_module
 from spssn_ros.training.arithmetic import plain
 from spssn_ros.training.augment import Sample
+from spssn_ros.training.batches import HostBatches
 from spssn_ros.training.config import ClassWeights, Optimizer, TrainConfig
+from spssn_ros.training.exchange import Exchange
 from spssn_ros.training.samples import TrainingData
 from spssn_ros.training.train import Trainer
 
@@ -407,3 +410,62 @@ def test_auxiliary_heads_are_trained(tmp_path: Path) -> None:
     for key, value in run.model.state_dict().items():
         if key.startswith('auxiliary.') and key.endswith('.weight'):
             assert not torch.equal(value, before[key]), key
+
+
+def test_memory_that_is_out_says_what_to_lower(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trainer(tmp_path)
+
+    def out_of_memory(*arguments: object) -> None:
+        raise torch.cuda.OutOfMemoryError('CUDA out of memory')
+
+    monkeypatch.setattr(run.arithmetic, 'forward', out_of_memory)
+    with pytest.raises(
+        TrainingError,
+        match=r'^out of GPU memory at batch_size 2 and crop 64x64; lower batch_size or crop, or',
+    ):
+        run.run()
+
+
+def test_depthwise_convolutions_need_not_decay(tmp_path: Path) -> None:
+    run = trainer(tmp_path, weight_decay=0.1, decay_depthwise=False)
+    decayed, plain = ({id(p) for p in g['params']} for g in run.optimizer.param_groups)
+    depthwise = run.model.downsample[1][0][0]
+    assert depthwise.groups == depthwise.in_channels
+    assert id(depthwise.weight) in plain
+    assert id(run.model.downsample[0][0].weight) in decayed
+    assert len(decayed) + len(plain) == len(list(run.model.parameters()))
+
+
+def test_other_surroundings_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainer(tmp_path, epochs=1).run()
+    capsys.readouterr()
+    monkeypatch.setattr(torch, '__version__', '9.9.0')
+    trainer(tmp_path, epochs=1).run(resume=True)
+    assert 'and is 9.9.0: not to the last bit the unbroken run' in capsys.readouterr().out
+
+
+def test_threads_do_not_change_what_is_drawn(tmp_path: Path) -> None:
+    first, second = (list(trainer(tmp_path, workers=n).batches.epoch(1)) for n in (1, 3))
+    for one, other in zip(first, second, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_processes_share_a_batch() -> None:
+    config = tiny(batch_size=4)
+    whole = list(HostBatches(TRAIN, config).epoch(0))
+    shares = [list(HostBatches(TRAIN, config, None, rank, 2).epoch(0)) for rank in (0, 1)]
+    for batch, *parts in zip(whole, *shares, strict=True):
+        for k in (0, 1):
+            assert torch.equal(batch[k], torch.cat([part[k] for part in parts]))
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(tmp_path: Path) -> None:
+    for size in (2, 5):
+        with pytest.raises(
+            ConfigError, match=rf'^batch_size {size} does not give each of 2 processes the same'
+        ):
+            Exchange(Processes(0, 2), tiny(batch_size=size), torch.device('cpu'))

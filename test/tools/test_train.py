@@ -1,0 +1,275 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`spssn train` as its users run it: killed, resumed, staged, by two processes, on bad input."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from spssn_ros.bags.labelled import scene_frames, write_labelled_bag
+from spssn_ros.bags.writer import Storage
+from spssn_ros.inference import Segmenter
+from spssn_ros.labels import CAMVID
+from spssn_ros.models import read_info
+from spssn_ros.synthetic import StreetScene
+from spssn_ros.tools.main import main
+
+ROOT = Path(__file__).resolve().parents[2]
+# Results are the same to the last bit only with as many threads.
+ENVIRONMENT = os.environ | {'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
+
+
+@pytest.fixture(scope='module')
+def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bag of a street, as `spssn convert bag` writes it to a folder."""
+    root = tmp_path_factory.mktemp('street')
+    scene = StreetScene(7, 64, 64)
+    write_labelled_bag(root / 'bag', scene_frames(scene, 12, 2.0), 2.0, Storage.MCAP, None)
+    assert main(['convert', 'bag', str(root / 'bag'), '--dataset', str(root / 'set')]) == 0
+    return root / 'set'
+
+
+def recipe(folder: Path, **values: Any) -> Path:
+    defaults = {
+        'dataset': 'folder',
+        'options': {'chain_length': 1, 'dropout': 0.0},
+        'epochs': 3,
+        'batch_size': 4,
+        'crop': [64, 64],
+        'color': 0.1,
+        'learning_rate': 0.001,
+        'precision': 'float32',
+        'train_splits': ['all'],
+        'val_split': '',
+        'val_every': 1,
+        'holdout': 0.3,
+        'warmup_iterations': 0,
+        'ema_decay': 0.5,
+    }
+    path = folder / 'recipe.yaml'
+    path.write_text(yaml.safe_dump(defaults | values))
+    return path
+
+
+def train(config: Path, data: Path, output: Path, *more: str) -> int:
+    words = ['train', '--config', config, '--data', data, '--output', output, *more]
+    return main([str(word) for word in words])
+
+
+def curve(output: Path) -> list[dict[str, str]]:
+    with (output / 'curve.csv').open(newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_killed_run_goes_on_to_identical_weights(street: Path, tmp_path: Path) -> None:
+    config = recipe(tmp_path, epochs=6)
+    output = tmp_path / 'killed'
+    words = ['--config', config, '--data', street, '--output', output]
+    command = [sys.executable, '-m', 'spssn_ros.tools.main', 'train', *map(str, words)]
+    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+    state = output / 'state.safetensors'
+    try:
+        for _ in range(6000):
+            if state.exists() or process.poll() is not None:
+                break
+            time.sleep(0.01)
+    finally:
+        process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (output / 'last.safetensors').exists()
+    assert train(config, street, output, '--resume') == 0
+    assert train(config, street, tmp_path / 'unbroken') == 0
+    for name in ('last', 'best', 'state'):
+        files = [
+            load_file(folder / f'{name}.safetensors') for folder in (output, tmp_path / 'unbroken')
+        ]
+        assert files[0].keys() == files[1].keys()
+        assert [key for key in files[0] if not torch.equal(files[0][key], files[1][key])] == []
+    columns = ('epoch', 'loss', 'holdout_miou')
+    rows = [
+        [[row[c] for c in columns] for row in curve(folder)]
+        for folder in (output, tmp_path / 'unbroken')
+    ]
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == 6
+
+
+def test_another_recipe_is_not_resumed(
+    street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / 'out'
+    assert train(recipe(tmp_path, epochs=1), street, output) == 0
+    before = {path: path.read_bytes() for path in output.glob('*.*')}
+    capsys.readouterr()
+    assert train(recipe(tmp_path, epochs=2), street, output, '--resume') == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert 'epochs was 1 and is 2; the learning rate falls over all epochs' in line
+    assert line.endswith('train to another --output')
+    assert {path: path.read_bytes() for path in output.glob('*.*')} == before
+    # What does not change the weights may change.
+    assert (
+        train(recipe(tmp_path, epochs=1, val_every=7, workers=2), street, output, '--resume') == 0
+    )
+
+
+def test_an_exported_bag_trains_and_its_weights_load(
+    street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = recipe(tmp_path, epochs=1, paste=1.0, degrade=0.5, ohem=0.7, auxiliary_weight=0.4)
+    assert train(config, street, tmp_path / 'out', '--device', 'cpu') == 0
+    assert 'last.safetensors written; best mIoU 0.' in capsys.readouterr().out
+    weights = tmp_path / 'out' / 'last.safetensors'
+    info = read_info(weights)
+    assert info.label_set == CAMVID
+    assert info.scores['split'] == 'holdout'
+    # Eight of the twelve frames; four are held out.
+    assert info.recipe['training_images'] == 8
+    assert info.recipe['data'] == 'folder, all'
+    segmenter = Segmenter.from_weights(weights, device='cpu', backend='torch')
+    image = cv2.imread(str(next((street / 'images').iterdir())))
+    assert segmenter(np.ascontiguousarray(image)).labels.shape == (64, 64)
+
+
+def test_stages_follow_one_another(
+    street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages = [{'learning_rate': 0.002}, {'learning_rate': 0.0001, 'color': 0.0}]
+    config = recipe(tmp_path, epochs=1, ema_decay=0, stages=stages)
+    output = tmp_path / 'out'
+    assert train(config, street, output, '--init', 'spssn_street') == 2
+    assert "spssn_street.safetensors is a spssn with options {'chain_length': 4" in (
+        capsys.readouterr().err
+    )
+    assert train(config, street, output) == 0
+    out = capsys.readouterr().out
+    assert f'starting from {output}/stage1/last.safetensors (11 classes)\n' in out
+    infos = [read_info(f / 'last.safetensors') for f in (output / 'stage1', output)]
+    assert [info.recipe['config']['learning_rate'] for info in infos] == [0.002, 0.0001]
+    assert infos[1].recipe['config']['init'] == f'{output}/stage1/last.safetensors'
+    # At a twentieth of the rate it goes on from where it was.
+    losses = [float(curve(folder)[0]['loss']) for folder in (output / 'stage1', output)]
+    assert losses[1] < losses[0]
+    assert train(config, street, output, '--resume') == 0
+
+
+TWO = """
+import sys
+from pathlib import Path
+import torch
+from spssn_ros.evaluation.distributed import join_processes
+from spssn_ros.training.recipe import read_recipe
+from spssn_ros.training.samples import read_data
+from spssn_ros.training.train import Trainer
+
+(config,), data, output = read_recipe(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3])
+with join_processes() as processes:
+    run = Trainer(config, read_data(config, data, quiet=True), output, processes=processes)
+    # With fixed batch-norm statistics nothing depends on how a batch is shared.
+    run.model.train = lambda: torch.nn.Module.train(run.model, False)
+    run.run()
+"""
+
+
+def test_two_processes_train_as_one(street: Path, tmp_path: Path) -> None:
+    config = recipe(tmp_path, auxiliary_weight=0.4, holdout=0.34)
+    script = tmp_path / 'two.py'
+    script.write_text(TWO)
+    for name, launcher in (
+        ('one', [sys.executable]),
+        ('two', [sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node', '2']),
+    ):
+        done = subprocess.run(
+            [*launcher, str(script), str(config), str(street), str(tmp_path / name)],
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        # Only one of them speaks.
+        assert done.stdout.count('epoch 1:') == 1
+    one, two = (curve(tmp_path / name) for name in ('one', 'two'))
+    for first, second in zip(one, two, strict=True):
+        assert float(second['loss']) == pytest.approx(float(first['loss']), rel=1e-4)
+        assert float(second['holdout_miou']) == pytest.approx(
+            float(first['holdout_miou']), abs=0.01
+        )
+    first, second = (load_file(tmp_path / n / 'last.safetensors') for n in ('one', 'two'))
+    for key, value in first.items():
+        torch.testing.assert_close(second[key], value, rtol=1e-2, atol=2e-3)
+    assert read_info(tmp_path / 'two' / 'last.safetensors').recipe['processes'] == 2
+
+
+def fails(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    capsys.readouterr()
+    assert main(['train', *map(str, words)]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    return line
+
+
+def test_bad_input_is_told_in_one_line(
+    street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / 'out'
+    config = recipe(tmp_path)
+    common = ('--config', config, '--output', output)
+    assert 'dataset is folder but no folder is given; give --data DIR' in fails(capsys, *common)
+    assert '--data names 2 folders; give one, or one for each of the 1 stages' in fails(
+        capsys, *common, '--data', street, street
+    )
+    assert '/nowhere does not exist' in fails(capsys, *common, '--data', '/nowhere')
+    recipe(tmp_path, learning_rat=1)
+    assert "unknown key 'learning_rat'" in fails(capsys, *common, '--data', street)
+    recipe(tmp_path, batch_size=40)
+    assert '8 training images are fewer than batch_size 40' in fails(
+        capsys, *common, '--data', street
+    )
+    recipe(tmp_path, precision='float16')
+    assert "precision 'float16' needs CUDA" in fails(capsys, *common, '--data', street)
+    recipe(tmp_path, sync_batch_norm=True)
+    assert 'sync_batch_norm needs CUDA' in fails(capsys, *common, '--data', street)
+    recipe(tmp_path, learning_rate=1e30, epochs=1)
+    line = fails(capsys, *common, '--data', street)
+    assert ' at iteration 2 of epoch 1; lower learning_rate (1e+30) or raise warmup_' in line
+    assert not (output / 'last.safetensors').exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a CUDA GPU')
+def test_cuda_that_is_not_there_is_told(
+    street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = fails(
+        capsys,
+        '--config',
+        recipe(tmp_path),
+        '--output',
+        tmp_path,
+        '--data',
+        street,
+        '--device',
+        'cuda',
+    )
+    assert '--device cuda, but torch sees no CUDA GPU' in line
