@@ -24,7 +24,8 @@ from spssn_ros.datasets.sample import LabelFormat, Sample
 from spssn_ros.errors import DatasetError
 
 _IMAGE_END = '_leftImg8bit.png'
-_INSTANCE_END = '_gtFine_instanceIds.png'
+_LABEL_END = '_labelIds.png'
+_INSTANCE_END = '_instanceIds.png'
 
 
 def find_cityscapes(root: Path, split: str) -> list[Sample]:
@@ -51,7 +52,7 @@ def find_cityscapes(root: Path, split: str) -> list[Sample]:
     samples = []
     for image in images.glob(f'*/*{_IMAGE_END}'):
         stem = image.name.removesuffix(_IMAGE_END)
-        label = root / kind / split / image.parent.name / f'{stem}_{kind}_labelIds.png'
+        label = root / kind / split / image.parent.name / f'{stem}_{kind}{_LABEL_END}'
         if not label.is_file():
             raise DatasetError(f'image {image} has no label; expected {label}')
         samples.append(Sample(stem, image, label, LabelFormat.LABEL_IDS))

@@ -36,6 +36,7 @@ from spssn_ros.evaluation.result import EvaluationResult
 from spssn_ros.evaluation.shares import Share, deal
 from spssn_ros.evaluation.truth import TruthFormat, recorded_labels, truth_labels
 from spssn_ros.imaging import decode_compressed, to_rgb
+from spssn_ros.imaging.degradation import Degradation, degrade, fixed_damage
 from spssn_ros.inference import Segmenter
 from spssn_ros.labels import LabelSet
 from spssn_ros.runtime import map_ahead
@@ -64,6 +65,7 @@ class EvaluationConfig:
         instance_topics: instance images of each label topic, for iIoU; None for
             `/camera/instance_truth` if there is one label topic and every bag has it.
         categories: see `categories_for`.
+        degradation: done to the images first, at its fixed severity.
 
     Raises:
         ConfigError: no bag, topics that are not paired, or a number out of range.
@@ -79,6 +81,7 @@ class EvaluationConfig:
     workers: int = DEFAULT_WORKERS
     instance_topics: Sequence[str] | None = None
     categories: str = ''
+    degradation: Degradation | None = None
 
     def __post_init__(self) -> None:
         if not self.bags:
@@ -104,6 +107,8 @@ class EvaluationConfig:
                 f'({", ".join(self.instance_topics)}) but {len(self.label_topics)} label topics; '
                 'give each its own, in the same order'
             )
+        if self.degradation and self.prediction_topics:
+            raise ConfigError('recorded predictions cannot be degraded; leave degrade out')
         if not 0 <= self.slop_ms < math.inf:
             raise ConfigError(f'slop is {self.slop_ms} ms; give 0 or more')
         if not 0 <= self.workers <= 64:
@@ -175,6 +180,8 @@ def evaluate(
     result.categories = categories_for(config.categories, label_set)
     if segmenter is not None:
         result.device = segmenter.description
+    if config.degradation is not None:
+        result.extra['degraded'] = config.degradation.value
     work = config.work()
     if any(share.instance_topic for share in work):
         result.instances = InstanceScores(label_set, result.categories)
@@ -227,6 +234,9 @@ def _frames(
                 labels = recorded_labels(pair.image)
                 return _Frame(pair.stamp_ns, truth, prediction=labels, instances=instances)
             rgb = decode_image(pair.image)
+            if config.degradation is not None:
+                damage = fixed_damage(config.degradation, seed=pair.stamp_ns % 2**31)
+                rgb = degrade(rgb, damage)
             return _Frame(pair.stamp_ns, truth, rgb=rgb, instances=instances)
         except BadImageError as error:
             raise share.source.located(pair.stamp_ns, error) from error

@@ -27,6 +27,7 @@ from spssn_ros.evaluation.report import Earlier, Run, print_scores, read_earlier
 from spssn_ros.evaluation.result import EvaluationResult, write_text
 from spssn_ros.evaluation.run import run_evaluation, scored_classes
 from spssn_ros.evaluation.truth import TruthFormat
+from spssn_ros.imaging.degradation import Degradation
 from spssn_ros.tools.options import (
     add_engine_options,
     add_pairing_options,
@@ -98,6 +99,11 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         'classes any number an instance and 0 for none; one for each label topic, or none. '
         f'Default: {INSTANCE_TOPIC} if every bag has it',
     )
+    parser.add_argument(
+        '--degrade',
+        choices=[kind.value for kind in Degradation],
+        help='degrade every image first, at a fixed severity: how robust is the network?',
+    )
     add_engine_options(parser)
     parser.add_argument('--json', metavar='FILE', help="write the scores; '-' for stdout")
     parser.add_argument('--report', type=Path, metavar='DIR', help='write a page, index.html')
@@ -139,6 +145,7 @@ def _run(args: argparse.Namespace, processes: Processes) -> int:
         args.workers,
         () if args.instance_topic == ['none'] else args.instance_topic,
         args.categories,
+        Degradation(args.degrade) if args.degrade else None,
     )
     label_set = (
         label_set_of(args.classes) if args.classes else scored_classes(config, args.weights)

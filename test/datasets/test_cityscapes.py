@@ -45,6 +45,18 @@ def test_frames_of_all_cities(tmp_path: Path) -> None:
     assert labels[0].tolist() == [0, 18, 255, 255]
 
 
+def test_coarse_labels_where_there_are_no_fine_ones(tmp_path: Path) -> None:
+    write_frame(tmp_path, 'lindau', 7)
+    (tmp_path / 'leftImg8bit' / 'val').rename(tmp_path / 'leftImg8bit' / 'train_extra')
+    coarse = tmp_path / 'gtCoarse' / 'train_extra' / 'lindau'
+    coarse.mkdir(parents=True)
+    label = next((tmp_path / 'gtFine').rglob('*_gtFine_labelIds.png'))
+    label.rename(coarse / label.name.replace('gtFine', 'gtCoarse'))
+    (sample,) = find_cityscapes(tmp_path, 'train_extra')
+    assert sample.label_path.name == 'lindau_000007_000019_gtCoarse_labelIds.png'
+    assert read_pair(sample)[1][0].tolist() == [0, 18, 255, 255]
+
+
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r'leftImg8bit/train does not exist'):
         find_cityscapes(tmp_path, 'train')

@@ -13,10 +13,19 @@
 # limitations under the License.
 """Robustness scores every degradation beside the clean images, the same each time."""
 
-import numpy as np
+from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
+import pytest
+
+from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC, LabelledFrame, write_labelled_bag
+from spssn_ros.errors import ConfigError
+from spssn_ros.evaluation import ConfusionMatrix
+from spssn_ros.evaluation.evaluate import EvaluationConfig, evaluate
 from spssn_ros.evaluation.robustness import score_robustness
-from spssn_ros.imaging.degradation import Degradation
+from spssn_ros.imaging.degradation import Degradation, degrade, fixed_damage
+from spssn_ros.inference import Segmenter
 
 
 def test_scores_of_a_threshold_under_each_degradation() -> None:
@@ -44,3 +53,32 @@ def test_scores_of_a_threshold_under_each_degradation() -> None:
     again = score_robustness(threshold, samples, 2)
     for name, matrix in scores.items():
         np.testing.assert_array_equal(matrix.counts, again[name].counts)
+
+
+@pytest.mark.parametrize('kind', [Degradation.JPEG, Degradation.NOISE])
+def test_a_bag_is_scored_degraded(
+    random_weights: Path, picture: Callable[..., np.ndarray], tmp_path: Path, kind: Degradation
+) -> None:
+    truth = np.zeros((64, 96), np.uint8)
+    frames = [LabelledFrame(picture(96, 64, seed), truth) for seed in range(3)]
+    write_labelled_bag(tmp_path / 'bag', frames, 1.0)
+    segmenter = Segmenter.from_weights(random_weights, 'cpu', 'float32', 'torch')
+    results = []
+    for workers in (0, 2):
+        config = EvaluationConfig(
+            [tmp_path / 'bag'], [IMAGE_TOPIC], [LABEL_TOPIC], workers=workers, degradation=kind
+        )
+        results.append(evaluate(config, segmenter.label_set, segmenter))
+        assert results[-1].to_dict()['degraded'] == kind.value
+    # Whatever the workers, and as by hand: noise is seeded by the stamp, 10^18 ns and on.
+    by_hand = ConfusionMatrix(len(segmenter.label_set))
+    for second, frame in enumerate(frames):
+        damage = fixed_damage(kind, seed=(10**18 + second * 10**9) % 2**31)
+        by_hand.update(truth, segmenter(degrade(frame.image, damage)).labels)
+    for result in results:
+        np.testing.assert_array_equal(result.matrix.counts, by_hand.counts)
+
+
+def test_recorded_predictions_cannot_be_degraded() -> None:
+    with pytest.raises(ConfigError, match=r'^recorded predictions cannot be degraded; leave deg'):
+        EvaluationConfig([Path('b')], (), ['/t'], ['/p'], degradation=Degradation.BLUR)
