@@ -34,7 +34,8 @@ from sensor_msgs.msg import Image
 
 from spssn_ros.nodes.messages import image_message
 
-TIMEOUT_S = 40.0
+# A busy machine takes half a minute to load and compile even a tiny network.
+TIMEOUT_S = 120.0
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
