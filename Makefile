@@ -95,7 +95,7 @@ bench: setup  ## measure speed: [BENCH='models engine node'], JSON into out/benc
 
 .PHONY: clean
 clean:  ## remove the environments and everything that was built or written to out/
-	rm -rf .venv .venv-* build install log out .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv .venv-* build install log out .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A moved or copied environment does not work, so its stamp says where it was made.

@@ -65,7 +65,9 @@ setup(
     ],
     zip_safe=False,
     install_requires=['setuptools'],
-    extras_require={'test': ['pytest', 'pytest-timeout', 'cityscapesscripts', 'pyquaternion']},
+    extras_require={
+        'test': ['hypothesis', 'pytest', 'pytest-timeout', 'cityscapesscripts', 'pyquaternion']
+    },
     options={'build_scripts': {'executable': interpreter()}},
     entry_points={
         'console_scripts': [

@@ -15,6 +15,7 @@
 
 from spssn_ros.imaging.image_codec import (
     ENCODINGS,
+    MAX_PIXELS,
     ImageFields,
     decode_compressed,
     decode_compressed_labels,
@@ -27,6 +28,7 @@ from spssn_ros.imaging.png import encode_png, write_png
 
 __all__ = [
     'ENCODINGS',
+    'MAX_PIXELS',
     'ImageFields',
     'Painter',
     'class_mask',

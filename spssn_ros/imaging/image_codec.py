@@ -27,6 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spssn_ros.errors import BadImageError
+from spssn_ros.imaging.compressed_size import compressed_size
+
+MAX_PIXELS = 64_000_000
+"""Larger images are refused, unless a caller allows them, before memory is taken for them."""
 
 Raw = NDArray[Any]
 Rgb = NDArray[np.uint8]
@@ -87,18 +91,24 @@ ENCODINGS: tuple[str, ...] = (*_FORMATS, 'nv12')
 """The encodings read here; `to_rgb` asks cv_bridge for any other."""
 
 
-def view(message: ImageFields) -> Raw:
+def view(message: ImageFields, max_pixels: int = MAX_PIXELS) -> Raw:
     """Return the message's pixels as they lie, without a copy.
+
+    Args:
+        message: of any encoding of `ENCODINGS`.
+        max_pixels: the most that width x height may be.
 
     Returns:
         (H, W) for one channel, else (H, W, channels); uint8, or uint16 in the message's byte
         order. nv12 gives (H * 3 / 2, W) uint8. Rows may be padded, hence not contiguous.
 
     Raises:
-        BadImageError: unknown encoding, no pixels, a step shorter than a row, or too little data.
+        BadImageError: unknown encoding, no pixels, more than `max_pixels`, a step shorter than a
+            row, or too little data.
 
     """
     encoding, height, width = message.encoding, int(message.height), int(message.width)
+    _check_size(_describe(message), width, height, max_pixels)
     if encoding == 'nv12':
         if height % 2 or width % 2:
             raise BadImageError(f'{_describe(message)}: nv12 needs even sides')
@@ -111,8 +121,12 @@ def view(message: ImageFields) -> Raw:
     return _rows(message, height, width, _FORMATS[encoding])
 
 
-def to_rgb(message: ImageFields) -> Rgb:
+def to_rgb(message: ImageFields, max_pixels: int = MAX_PIXELS) -> Rgb:
     """Return the message as (H, W, 3) uint8 RGB; rgb8 is a view of the message's data.
+
+    Args:
+        message: of any encoding of `ENCODINGS`, or one that cv_bridge knows.
+        max_pixels: the most that width x height may be.
 
     Raises:
         BadImageError: as `view`, or sides that the encoding does not allow.
@@ -120,8 +134,11 @@ def to_rgb(message: ImageFields) -> Rgb:
     """
     encoding = message.encoding
     if encoding not in ENCODINGS:
-        return _by_cv_bridge(message)
-    raw = view(message)
+        return _by_cv_bridge(message, max_pixels)
+    raw = view(message, max_pixels)
+    if encoding.startswith('bayer') and min(raw.shape) < 3:
+        # OpenCV makes them black.
+        raise BadImageError(f'{_describe(message)}: a Bayer image needs at least 3x3 pixels')
     try:
         if encoding == 'nv12':
             return np.asarray(cv2.cvtColor(raw, cv2.COLOR_YUV2RGB_NV12), np.uint8)
@@ -143,22 +160,31 @@ def to_labels(message: ImageFields) -> NDArray[np.uint8]:
     return np.asarray(view(message), np.uint8)
 
 
-def decode_compressed(data: Any, format_name: str) -> Rgb:
+def decode_compressed(data: Any, format_name: str, max_pixels: int = MAX_PIXELS) -> Rgb:
     """Decode a sensor_msgs/CompressedImage's bytes (JPEG, PNG) to (H, W, 3) uint8 RGB.
 
+    Args:
+        data: a buffer of bytes.
+        format_name: the message's, for errors alone: what the bytes are decides.
+        max_pixels: the most that width x height may be.
+
     Raises:
-        BadImageError: bytes that are no image.
+        BadImageError: bytes that are neither JPEG nor PNG, are damaged, or hold more than
+            `max_pixels`.
 
     """
-    buffer = np.frombuffer(data, np.uint8)
-    image = None
-    if buffer.size:
-        image = cv2.imdecode(buffer, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if image is None:
+    buffer = _bytes_of(data)
+    described = f'compressed image of format {_clip(format_name)!r}, {len(buffer)} bytes,'
+    size = compressed_size(buffer)
+    if size is None:
         raise BadImageError(
-            f'compressed image of format {format_name!r}, {buffer.size} bytes, is damaged or of '
-            'a kind that OpenCV does not decode; send jpeg or png'
+            f'{described} is damaged or of a kind that is not decoded; send jpeg or png'
         )
+    image = _decode(
+        buffer, described, size, max_pixels, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    )
+    if image is None:
+        raise BadImageError(f'{described} is damaged; send jpeg or png')
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
@@ -172,11 +198,12 @@ def decode_compressed_labels(data: Any, format_name: str) -> NDArray[np.uint8]:
         BadImageError: no PNG (JPEG changes labels), damaged, or not of 8 bits.
 
     """
-    buffer = np.frombuffer(data, np.uint8)
-    what = f'compressed label image of format {format_name!r}, {buffer.size} bytes'
-    if buffer[:8].tobytes() != b'\x89PNG\r\n\x1a\n':
+    buffer = _bytes_of(data)
+    what = f'compressed label image of format {_clip(format_name)!r}, {len(buffer)} bytes'
+    if buffer[:8] != b'\x89PNG\r\n\x1a\n':
         raise BadImageError(f'{what}, is no PNG; labels must be lossless, png or raw')
-    image = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
+    size = compressed_size(buffer)
+    image = size and _decode(buffer, f'{what},', size, MAX_PIXELS, cv2.IMREAD_UNCHANGED)
     if image is None or image.dtype != np.uint8:
         raise BadImageError(f'{what}, is damaged or not of 8 bits a channel; send mono8 or rgb8')
     if image.ndim == 2:
@@ -185,16 +212,42 @@ def decode_compressed_labels(data: Any, format_name: str) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(image, code), np.uint8)
 
 
+def _decode(
+    buffer: memoryview, described: str, size: tuple[int, int], max_pixels: int, flags: int
+) -> Any:
+    """Decode what its header says is of that size; None where it is damaged."""
+    described += f' {size[0]}x{size[1]}'
+    _check_size(described, *size, max_pixels)
+    try:
+        return cv2.imdecode(np.frombuffer(buffer, np.uint8), flags)
+    except cv2.error as error:
+        reason = str(error.err or error).strip()
+        raise BadImageError(f'{described}: cannot be decoded ({reason})') from error
+
+
+def _bytes_of(data: Any) -> memoryview:
+    # A view without items cannot be cast.
+    return memoryview(data).cast('B') if len(data) else memoryview(b'')
+
+
+def _check_size(described: str, width: int, height: int, max_pixels: int) -> None:
+    if width < 1 or height < 1:
+        raise BadImageError(f'{described}: an image needs at least one pixel')
+    if width * height > max_pixels:
+        raise BadImageError(
+            f'{described}: more than the {max_pixels / 1e6:g} megapixels that are allowed; send '
+            'smaller images or raise the limit (max_image_megapixels of segment_node)'
+        )
+
+
 def _rows(message: ImageFields, rows: int, width: int, form: _Format) -> Raw:
-    if rows < 1 or width < 1:
-        raise BadImageError(f'{_describe(message)}: an image needs at least one pixel')
     step = int(message.step)
     row_bytes = width * form.channels * form.depth
     if step < row_bytes:
         raise BadImageError(
             f'{_describe(message)}: step {step} is shorter than a row of {row_bytes} bytes'
         )
-    buffer = memoryview(message.data).cast('B') if len(message.data) else memoryview(b'')
+    buffer = _bytes_of(message.data)
     if len(buffer) < rows * step:
         raise BadImageError(
             f'{_describe(message)}: {len(buffer)} bytes of data, but {rows} rows of step {step} '
@@ -210,8 +263,9 @@ def _rows(message: ImageFields, rows: int, width: int, form: _Format) -> Raw:
     return np.ndarray(shape, dtype, buffer, strides=strides)
 
 
-def _by_cv_bridge(message: ImageFields) -> Rgb:
+def _by_cv_bridge(message: ImageFields, max_pixels: int) -> Rgb:
     """Let cv_bridge convert an encoding that is not known here."""
+    _check_size(_describe(message), int(message.width), int(message.height), max_pixels)
     try:
         from cv_bridge import CvBridge
     except ImportError as missing:
@@ -219,15 +273,23 @@ def _by_cv_bridge(message: ImageFields) -> Rgb:
             f'{_describe(message)}: unsupported encoding; use one of {", ".join(ENCODINGS)}'
         ) from missing
     try:
-        return np.asarray(CvBridge().imgmsg_to_cv2(message, 'rgb8'), np.uint8)
+        rgb = np.asarray(CvBridge().imgmsg_to_cv2(message, 'rgb8'), np.uint8)
     # cv_bridge raises whatever its parts do: CvBridgeError, KeyError, TypeError, cv2.error.
     except Exception as error:
-        reason = ' '.join(str(error).split()) or type(error).__name__
+        reason = _clip(' '.join(str(error).split()) or type(error).__name__, 200)
         raise BadImageError(
             f'{_describe(message)}: unsupported encoding, by cv_bridge too ({reason}); use one '
             f'of {", ".join(ENCODINGS)}'
         ) from error
+    if rgb.shape != (message.height, message.width, 3):
+        raise BadImageError(f'{_describe(message)}: cv_bridge made {rgb.shape} of it')
+    return rgb
 
 
 def _describe(message: ImageFields) -> str:
-    return f'image {message.width}x{message.height} {message.encoding!r}'
+    return f'image {message.width}x{message.height} {_clip(message.encoding)!r}'
+
+
+def _clip(text: str, length: int = 40) -> str:
+    """Keep a sentence a sentence, whatever a message has for a name."""
+    return text if len(text) <= length else f'{text[:length]}...'

@@ -84,18 +84,22 @@ class InputSize:
     def for_frame(self, frame: Size, trained: Size, stride: int = 8) -> Size:
         """Return the (width, height) at which a frame of that size enters the network.
 
-        Sides that differ from the frame's are multiples of `stride`, that of the logits.
+        Sides that differ from the frame's are multiples of `stride`, that of the logits; the
+        area is at most about four times that aimed at, whatever the aspect ratio.
         """
         if self.fixed is not None:
             return self.fixed
-        width, height = frame
+        width, height = float(frame[0]), float(frame[1])
         scale = math.sqrt(trained[0] * trained[1] / (width * height))
         # A few per cent do not matter to the network, but resizing does cost sharpness.
         if self.native or 0.97 < scale < 1.03:
             scale = 1.0
         if scale == 1.0 and min(frame) >= MIN_SIDE:
             return frame
-        return _sided(width * scale, stride), _sided(height * scale, stride)
+        width, height = width * scale, height * scale
+        # A frame one pixel high would become a network input of many times the area.
+        longest = 4 * width * height / MIN_SIDE
+        return _sided(min(width, longest), stride), _sided(min(height, longest), stride)
 
 
 def parse_size(text: str, name: str, keywords: tuple[str, ...]) -> Size:

@@ -120,6 +120,12 @@ PARAMETERS: tuple[ParameterSpec, ...] = (
         range=(0.0, 1000.0),
     ),
     ParameterSpec(
+        'max_image_megapixels',
+        64.0,
+        'Larger camera images are rejected before memory is taken for them.',
+        range=(0.001, 1000.0),
+    ),
+    ParameterSpec(
         'cpu_threads',
         0,
         'Threads of inference on the CPU; 0 for automatic.',
@@ -157,6 +163,7 @@ class Settings:
         overlay_classes: names; empty for all.
         confidence_threshold: 0..1.
         max_rate: frames a second and camera, 0 for no limit.
+        max_pixels: of a camera image; larger ones are rejected.
         autostart: whether the node activates itself.
         diagnostics_period: seconds.
 
@@ -173,6 +180,7 @@ class Settings:
     overlay_classes: tuple[str, ...]
     confidence_threshold: float
     max_rate: float
+    max_pixels: int
     autostart: bool
     diagnostics_period: float
 
@@ -211,6 +219,7 @@ class Settings:
             overlay_classes=_class_names(values['overlay_classes']),
             confidence_threshold=values['confidence_threshold'],
             max_rate=values['max_rate'],
+            max_pixels=round(values['max_image_megapixels'] * 1e6),
             autostart=values['autostart'],
             diagnostics_period=values['diagnostics_period'],
         )

@@ -123,9 +123,10 @@ class Pipeline:
         return True
 
     def _decode(self, message: Any) -> NDArray[np.uint8]:
+        limit = self.settings.max_pixels
         if self.settings.transport is Transport.COMPRESSED:
-            return decode_compressed(message.data, message.format)
-        return to_rgb(message)
+            return decode_compressed(message.data, message.format, limit)
+        return to_rgb(message, limit)
 
     def _output_size(self, frame: Size) -> Size:
         if self.settings.output_network:

@@ -58,6 +58,15 @@ def test_resized_frames_have_sides_of_the_network_s_stride() -> None:
     assert InputSize.parse('native').for_frame((20, 501), TRAINED, stride=16) == (32, 496)
 
 
+@pytest.mark.parametrize('frame', [(1, 64_000_000), (64_000_000, 1), (2, 3000), (20, 501)])
+@pytest.mark.parametrize('text', ['auto', 'native'])
+def test_no_aspect_ratio_makes_a_huge_network_input(text: str, frame: tuple[int, int]) -> None:
+    width, height = InputSize.parse(text).for_frame(frame, TRAINED)
+    area = frame[0] * frame[1] if text == 'native' else TRAINED[0] * TRAINED[1]
+    assert min(width, height) >= 32
+    assert width * height <= 4.1 * area
+
+
 @pytest.mark.parametrize(
     ('frame', 'expected'),
     [

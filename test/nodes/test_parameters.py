@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 from spssn_ros.errors import ConfigError
+from spssn_ros.imaging import MAX_PIXELS
 from spssn_ros.inference.config import BackendName, Device, InputSize, Precision
 from spssn_ros.labels import CAMVID
 from spssn_ros.nodes.parameters import PARAMETERS, Settings, Transport
@@ -52,6 +53,7 @@ def test_the_names_are_the_public_ones() -> None:
         'overlay_classes',
         'confidence_threshold',
         'max_rate',
+        'max_image_megapixels',
         'cpu_threads',
         'autostart',
         'diagnostics_period',
@@ -104,6 +106,8 @@ def test_the_defaults_mean_one_camera_and_everything_automatic() -> None:
     # Empty means every class.
     assert settings.mask_classes == settings.overlay_classes == ()
     assert settings.autostart
+    # Offline tools allow as much as the node.
+    assert settings.max_pixels == MAX_PIXELS
 
 
 def test_values_are_parsed() -> None:
@@ -120,6 +124,7 @@ def test_values_are_parsed() -> None:
         overlay_alpha=0.25,
         confidence_threshold=0.5,
         max_rate=7.5,
+        max_image_megapixels=0.5,
         autostart=False,
         diagnostics_period=2.0,
     )
@@ -132,6 +137,7 @@ def test_values_are_parsed() -> None:
     assert (settings.mask_classes, settings.overlay_classes) == (('road', 'car'), ('sky',))
     assert (settings.overlay_alpha, settings.confidence_threshold) == (0.25, 0.5)
     assert (settings.max_rate, settings.diagnostics_period) == (7.5, 2.0)
+    assert settings.max_pixels == 500_000
     assert not settings.autostart
 
 
@@ -167,6 +173,10 @@ def test_all_classes(names: list[str]) -> None:
         ({'overlay_alpha': float('nan')}, r'^overlay_alpha is nan; give a value from 0 to 1$'),
         ({'confidence_threshold': -0.1}, r'^confidence_threshold is -0\.1; give a value from 0'),
         ({'max_rate': -1.0}, r'^max_rate is -1\.0; give a value from 0 to 1000$'),
+        (
+            {'max_image_megapixels': 0.0},
+            r'^max_image_megapixels is 0\.0; give a value from 0\.001',
+        ),
         ({'cpu_threads': -1}, r'^cpu_threads is -1; give a value from 0 to 1024$'),
         ({'diagnostics_period': 0.0}, r'^diagnostics_period is 0\.0; give a value from 0\.1 to'),
         ({'cameras': ['a', 'b', 'a/']}, r'^cameras names a twice$'),

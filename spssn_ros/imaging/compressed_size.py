@@ -1,0 +1,63 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The size of a compressed image, read from its header before any pixel is decoded.
+
+A few kilobytes of PNG can claim gigapixels, and decoders take the memory first. The layouts are
+those of ISO/IEC 10918-1 (JPEG, annex B) and of the PNG specification (IHDR, section 11.2.2).
+"""
+
+_PNG_START = b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR'
+_JPEG_START = b'\xff\xd8\xff'
+# Frame headers SOF0 to SOF15; C4, C8 and CC mark something else.
+_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# Markers that no segment follows: TEM, RST0 to RST7, SOI; and filling.
+_LONE = frozenset((0x01, 0xFF, *range(0xD0, 0xD9)))
+# Metadata fill a few segments, colour profiles some dozens; more is an attempt to waste time.
+_MAX_SEGMENTS = 4096
+
+
+def compressed_size(data: memoryview) -> tuple[int, int] | None:
+    """Return (width, height) in pixels as the header of a JPEG or PNG has it.
+
+    Args:
+        data: the file's bytes.
+
+    Returns:
+        None if it is neither, or ends before its size.
+
+    """
+    if data[: len(_PNG_START)] == _PNG_START:
+        fields = bytes(data[16:24])
+        if len(fields) < 8:
+            return None
+        return int.from_bytes(fields[:4], 'big'), int.from_bytes(fields[4:], 'big')
+    if data[: len(_JPEG_START)] == _JPEG_START:
+        return _jpeg_size(data)
+    return None
+
+
+def _jpeg_size(data: memoryview) -> tuple[int, int] | None:
+    position = len(_JPEG_START) - 1
+    for _ in range(_MAX_SEGMENTS):
+        if position + 9 > len(data) or data[position] != 0xFF:
+            return None
+        marker = data[position + 1]
+        if marker in _FRAME_HEADERS:
+            height, width = data[position + 5 : position + 7], data[position + 7 : position + 9]
+            return int.from_bytes(width, 'big'), int.from_bytes(height, 'big')
+        # 0xFF before a marker is filling.
+        position += 1 if marker == 0xFF else 2
+        if marker not in _LONE:
+            position += int.from_bytes(data[position : position + 2], 'big')
+    return None
