@@ -44,3 +44,7 @@ class DeviceError(SpssnError):
 
 class TrainingError(SpssnError):
     """A training run cannot go on: its loss is no number, or memory is out."""
+
+
+class GpuMemoryError(DeviceError):
+    """The GPU has too little memory left for the network or a frame."""

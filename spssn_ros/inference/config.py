@@ -15,7 +15,7 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from spssn_ros.errors import ConfigError
@@ -171,6 +171,10 @@ class InferenceConfig:
             InputSize.parse(input_size),
             cpu_threads,
         )
+
+    def on_cpu(self) -> 'InferenceConfig':
+        """Return this configuration for the CPU; backend and precision are those that serve it."""
+        return replace(self, device=Device.CPU, backend=BackendName.AUTO, precision=Precision.AUTO)
 
 
 def _member(kind: type[Enum], text: str, name: str):  # type: ignore[no-untyped-def]

@@ -37,6 +37,7 @@ class Segmenter:
 
     Raises:
         DeviceError: the device or backend asked for is not there.
+        GpuMemoryError: the network does not fit into the GPU's memory.
 
     """
 
@@ -46,7 +47,12 @@ class Segmenter:
         self.info = info
         self.config = config or InferenceConfig()
         self.output_stride = model.output_stride
-        network = FromUint8(fold_batch_norm(model), info.normalisation).eval()
+        self._model = model
+        self._deploy()
+
+    def _deploy(self) -> None:
+        # Of a copy, so that the model stays on the CPU.
+        network = FromUint8(fold_batch_norm(self._model), self.info.normalisation).eval()
         self.backend, self.plan = create_backend(network, self.config)
 
     @classmethod
@@ -92,6 +98,11 @@ class Segmenter:
         """Return the (width, height) at which a frame of that size enters the network."""
         return self.config.input_size.for_frame(frame, self.info.input_size, self.output_stride)
 
+    def move_to_cpu(self) -> None:
+        """Go on on the CPU, where the GPU has no memory left."""
+        self.config = self.config.on_cpu()
+        self._deploy()
+
     def warm_up(self, frame: Size | None = None) -> None:
         """Compile and run once for frames of (width, height), by default the training size."""
         width, height = frame or self.info.input_size
@@ -106,6 +117,7 @@ class Segmenter:
 
         Raises:
             BadImageError: not such an array.
+            GpuMemoryError: the GPU has too little memory left; see `move_to_cpu`.
 
         """
         check_frame(rgb)

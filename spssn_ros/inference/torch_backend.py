@@ -14,13 +14,14 @@
 """Inference by PyTorch, on CUDA or the CPU."""
 
 import contextlib
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from spssn_ros.errors import DeviceError
+from spssn_ros.errors import GpuMemoryError
 from spssn_ros.inference.backend import Segmentation
 from spssn_ros.inference.config import Device, Precision, Size
 from spssn_ros.inference.preprocess import FromUint8, resize_frame
@@ -44,6 +45,9 @@ class TorchBackend:
         precision: of the convolutions.
         cpu_threads: of this process's torch; 0 leaves them as they are.
 
+    Raises:
+        GpuMemoryError: the network does not fit.
+
     """
 
     def __init__(
@@ -53,21 +57,17 @@ class TorchBackend:
             torch.set_num_threads(cpu_threads)
         self.device = torch.device(device.value)
         self.dtype = _DTYPES[precision]
-        self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with _explained('the network'):
+            self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.description = f'torch {precision.value} on {_device_name(self.device)}'
 
     @torch.inference_mode()
     def segment(
         self, rgb: NDArray[np.uint8], input_size: Size, output_size: Size, with_confidence: bool
     ) -> Segmentation:
-        """See `Backend.segment`."""
-        try:
+        """See `Backend.segment`; GpuMemoryError where a frame does not fit."""
+        with _explained(f'network input {input_size[0]}x{input_size[1]}'):
             return self._segment(rgb, input_size, output_size, with_confidence)
-        except torch.cuda.OutOfMemoryError as error:
-            raise DeviceError(
-                f'out of GPU memory at network input {input_size[0]}x{input_size[1]}; '
-                'give a smaller input_size or device cpu'
-            ) from error
 
     def _segment(
         self, rgb: NDArray[np.uint8], input_size: Size, output_size: Size, with_confidence: bool
@@ -96,6 +96,20 @@ class TorchBackend:
         if self.dtype is torch.float32:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, self.dtype)
+
+
+@contextlib.contextmanager
+def _explained(occasion: str) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        # PyTorch's own allocator has an error type; CUDA, cuDNN and cuBLAS only have words.
+        words = ('CUDA error: out of memory', 'ALLOC_FAILED')
+        if isinstance(error, torch.cuda.OutOfMemoryError) or any(w in str(error) for w in words):
+            raise GpuMemoryError(
+                f'out of GPU memory at {occasion}; give a smaller input_size or device cpu'
+            ) from error
+        raise
 
 
 def _device_name(device: torch.device) -> str:

@@ -57,6 +57,7 @@ class CameraStatistics:
         last_error: text of the latest rejection.
         frame_age_ms: from the header's stamp to publication, of the latest frame; NaN unstamped.
         unstamped: whether the latest frame had a stamp of zero.
+        working_since_s: monotonic time since which a frame has been at work; None while none is.
 
     """
 
@@ -69,6 +70,7 @@ class CameraStatistics:
     last_error: str = ''
     frame_age_ms: float = float('nan')
     unstamped: bool = False
+    working_since_s: float | None = None
 
 
 class Camera:

@@ -14,6 +14,7 @@
 """The node's state as diagnostic_msgs (REP 107)."""
 
 import math
+import time
 from collections.abc import Iterable
 
 import torch
@@ -22,6 +23,9 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from spssn_ros.inference import Segmenter
 from spssn_ros.nodes.camera import Camera
 from spssn_ros.runtime import SlotCounts
+
+STUCK_S = 10.0
+"""A frame at work for longer is an error: compiling for a new size is done by then."""
 
 
 def diagnostic_array(
@@ -91,8 +95,17 @@ def _judge(active: bool, camera: Camera, fps_in: float, fps_out: float) -> tuple
         return DiagnosticStatus.WARN, 'inactive'
     if fps_in == 0:
         return DiagnosticStatus.WARN, f'no images on {camera.topic}'
-    if camera.statistics.rate_rejected.per_second() > 0 and fps_out == 0:
+    since_s = camera.statistics.working_since_s
+    if since_s is not None and (working_s := time.monotonic() - since_s) > STUCK_S:
+        return DiagnosticStatus.ERROR, f'one frame has been at work for {working_s:.0f} s'
+    rejected = camera.statistics.rate_rejected.per_second()
+    if rejected > 0 and fps_out == 0:
         return DiagnosticStatus.ERROR, camera.statistics.last_error
+    if rejected > 0:
+        return (
+            DiagnosticStatus.WARN,
+            f'{rejected:.1f} frames a second rejected: {camera.statistics.last_error}',
+        )
     if not camera.wanted():
         return DiagnosticStatus.OK, 'idle: nobody subscribes'
     return DiagnosticStatus.OK, f'{fps_out:.1f} of {fps_in:.1f} frames a second answered'

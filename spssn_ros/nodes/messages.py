@@ -70,8 +70,9 @@ def scaled_camera_info(info: CameraInfo, header: Header, size: Size) -> CameraIn
         matrix[columns + 2] += (y - 1) / 2
     scaled.k, scaled.p = k, p
     roi = copy.copy(info.roi)
-    roi.x_offset, roi.width = round(roi.x_offset * x), round(roi.width * x)
-    roi.y_offset, roi.height = round(roi.y_offset * y), round(roi.height * y)
+    # Within the image, whatever a calibration of another size says.
+    roi.x_offset, roi.width = (min(round(v * x), size[0]) for v in (roi.x_offset, roi.width))
+    roi.y_offset, roi.height = (min(round(v * y), size[1]) for v in (roi.y_offset, roi.height))
     scaled.roi = roi
     return scaled
 

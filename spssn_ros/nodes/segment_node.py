@@ -32,7 +32,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rclpy.time import Time
 
-from spssn_ros.errors import BadImageError, SpssnError
+from spssn_ros.errors import GpuMemoryError, SpssnError
 from spssn_ros.inference import InferenceConfig, Segmenter
 from spssn_ros.inference.config import Device
 from spssn_ros.models import load_weights
@@ -155,11 +155,26 @@ class SegmentNode(LifecycleNode):
         if not self._active or pipeline is None:
             return
         camera = self._cameras[str(slot)]
-        if pipeline.run(camera, frame):
-            statistics = camera.statistics
+        statistics = camera.statistics
+        statistics.working_since_s = time.monotonic()
+        try:
+            answered = self._run(pipeline, camera, frame)
+        finally:
+            statistics.working_since_s = None
+        if answered:
             statistics.answered += 1
             statistics.rate_out.tick()
             statistics.frame_age_ms = self._age_ms(frame.message.header.stamp)
+
+    def _run(self, pipeline: Pipeline, camera: Camera, frame: Frame) -> bool:
+        try:
+            return pipeline.run(camera, frame)
+        except GpuMemoryError as error:
+            self.get_logger().error(f'{error}; running on the CPU from now on')
+        # Outside the handler, whose traceback keeps the frame's tensors alive.
+        pipeline.segmenter.move_to_cpu()
+        torch.cuda.empty_cache()
+        return pipeline.run(camera, frame)
 
     def _age_ms(self, stamp: Any) -> float:
         if not (stamp.sec or stamp.nanosec):
@@ -173,12 +188,14 @@ class SegmentNode(LifecycleNode):
         camera = self._cameras[str(slot)]
         camera.statistics.rejected += 1
         camera.statistics.rate_rejected.tick()
-        camera.statistics.last_error = str(error)
+        text = str(error) if isinstance(error, SpssnError) else f'{error!r}'
+        # What libraries say may have many lines.
+        text = ' '.join(text.split())[:600]
+        camera.statistics.last_error = text
         kind = f'{slot} {type(error).__name__}'
         if time.monotonic() < self._errors_logged_at.get(kind, float('-inf')) + 5.0:
             return
         self._errors_logged_at[kind] = time.monotonic()
-        text = str(error) if isinstance(error, BadImageError) else f'{error!r}'
         self.get_logger().error(
             f'{camera.topic}: frame rejected ({camera.statistics.rejected} so far): {text}'
         )
@@ -189,10 +206,14 @@ class SegmentNode(LifecycleNode):
         """Load and warm; runs on the inference thread."""
         model, info = load_weights(settings.weights)
         config = self._reachable(settings.inference)
-        segmenter = Segmenter(model, info, config)
-        pipeline = Pipeline.build(segmenter, settings)
-        segmenter.warm_up()
-        return pipeline
+        try:
+            segmenter = Segmenter(model, info, config)
+            segmenter.warm_up()
+        except GpuMemoryError as error:
+            self.get_logger().error(f'{error}; running on the CPU instead')
+            segmenter = Segmenter(model, info, config.on_cpu())
+            segmenter.warm_up()
+        return Pipeline.build(segmenter, settings)
 
     def _reachable(self, config: InferenceConfig) -> InferenceConfig:
         """Fall back to the CPU, audibly, where CUDA is asked for but absent."""
@@ -202,9 +223,7 @@ class SegmentNode(LifecycleNode):
             "device is 'cuda' but torch sees no CUDA GPU (check nvidia-smi and that torch is a "
             'CUDA build); running on the CPU instead'
         )
-        return InferenceConfig(
-            Device.CPU, input_size=config.input_size, cpu_threads=config.cpu_threads
-        )
+        return config.on_cpu()
 
     def _show(self, pipeline: Pipeline) -> None:
         """Bring topics and log in line with a new pipeline.

@@ -24,7 +24,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from spssn_ros.errors import BadImageError, DeviceError
+from spssn_ros.errors import BadImageError, GpuMemoryError
 from spssn_ros.inference import Segmenter, torch_backend
 from spssn_ros.inference.preprocess import resize_frame
 
@@ -236,12 +236,32 @@ def test_memory_that_runs_out_is_explained(
         random_weights, device='cpu', precision='float32', backend='torch', input_size='64x32'
     )
 
-    def fail(*_: Any) -> None:
-        raise torch.cuda.OutOfMemoryError('CUDA out of memory')
+    frame = picture(*SIZE)
+    expected = segmenter(frame).labels
+    errors = [
+        torch.cuda.OutOfMemoryError('CUDA out of memory'),
+        RuntimeError('CUDA error: out of memory'),
+        RuntimeError('cuDNN error: CUDNN_STATUS_ALLOC_FAILED'),
+        RuntimeError('something else'),
+    ]
 
-    monkeypatch.setattr(torch_backend.TorchBackend, '_segment', fail)
-    with pytest.raises(DeviceError, match=r'^out of GPU memory at network input 64x32; give a sm'):
-        segmenter(picture(*SIZE))
+    def fail(*_: Any) -> None:
+        raise errors.pop(0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch_backend.TorchBackend, '_segment', fail)
+        for _ in range(3):
+            with pytest.raises(
+                GpuMemoryError, match=r'^out of GPU memory at network input 64x32; give a smaller'
+            ):
+                segmenter(frame)
+        with pytest.raises(RuntimeError, match=r'^something else$'):
+            segmenter(frame)
+    before = segmenter.backend
+    segmenter.move_to_cpu()
+    assert segmenter.backend is not before
+    assert segmenter.input_size_for(SIZE) == (64, 32)
+    np.testing.assert_array_equal(segmenter(frame).labels, expected)
 
 
 @pytest.mark.parametrize('threads', [1, 2])

@@ -27,6 +27,8 @@ import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from numpy.typing import NDArray
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -153,6 +155,17 @@ def ros_args(weights: Path, *more: str) -> list[str]:
     """Return the command line that gives these weights and further parameters."""
     parameters = [f'weights:={weights}', *more]
     return ['--ros-args', *(word for p in parameters for word in ('-p', p))]
+
+
+def set_parameter(peer: Peer, name: str, value: object) -> Any:
+    if isinstance(value, float):
+        typed = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value)
+    elif isinstance(value, list):
+        typed = ParameterValue(type=ParameterType.PARAMETER_STRING_ARRAY, string_array_value=value)
+    else:
+        typed = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=str(value))
+    request = SetParameters.Request(parameters=[Parameter(name=name, value=typed)])
+    return peer.call(SetParameters, '/segment_node/set_parameters', request).results[0]
 
 
 def values(array: DiagnosticArray, camera: int = 0) -> dict[str, str]:

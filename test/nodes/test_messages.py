@@ -65,3 +65,12 @@ def test_camera_info_of_the_right_size_or_without_one_is_only_given_the_header()
         relayed = scaled_camera_info(given, HEADER, size)
         assert (relayed.width, relayed.k[0]) == (given.width, given.k[0])
         assert relayed.header is HEADER
+
+
+def test_camera_info_that_does_not_fit_stays_within_the_image() -> None:
+    info = CameraInfo(width=1, height=2**32 - 1)
+    info.roi.x_offset = info.roi.width = info.roi.y_offset = info.roi.height = 2**32 - 1
+    scaled = scaled_camera_info(info, HEADER, (640, 480))
+    assert (scaled.width, scaled.height) == (640, 480)
+    roi = (scaled.roi.x_offset, scaled.roi.y_offset, scaled.roi.width, scaled.roi.height)
+    assert roi == (640, 480, 640, 480)

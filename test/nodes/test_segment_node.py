@@ -24,27 +24,14 @@ import pytest
 
 rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
-from harness import camera_image, picture, ros_args, values  # noqa: E402
+from harness import camera_image, picture, ros_args, set_parameter, values  # noqa: E402
 from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa: E402
-from rcl_interfaces.srv import SetParameters  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
 from spssn_ros.imaging import Painter, to_labels, to_rgb  # noqa: E402
 from spssn_ros.inference import Segmenter  # noqa: E402
 from spssn_ros.labels import CAMVID, UNKNOWN  # noqa: E402
-
-
-def set_parameter(peer: Any, name: str, value: object) -> Any:
-    if isinstance(value, float):
-        typed = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value)
-    elif isinstance(value, list):
-        typed = ParameterValue(type=ParameterType.PARAMETER_STRING_ARRAY, string_array_value=value)
-    else:
-        typed = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=str(value))
-    request = SetParameters.Request(parameters=[Parameter(name=name, value=typed)])
-    return peer.call(SetParameters, '/segment_node/set_parameters', request).results[0]
 
 
 def test_every_output_carries_the_header_and_the_offline_result(

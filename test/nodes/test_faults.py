@@ -1,0 +1,215 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Faults put into a `segment_node` of this process: it says so, goes on and recovers."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from harness import camera_image, environment, picture, ros_args, values  # noqa: E402
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+
+from spssn_ros.errors import GpuMemoryError  # noqa: E402
+from spssn_ros.imaging import to_labels  # noqa: E402
+from spssn_ros.inference import Segmenter  # noqa: E402
+from spssn_ros.nodes import diagnostics as node_diagnostics  # noqa: E402
+from spssn_ros.nodes.segment_node import SegmentNode  # noqa: E402
+
+Fault = Callable[[], None]
+
+
+def nothing() -> None:
+    pass
+
+
+class FaultySegmentNode(SegmentNode):
+    """Calls `fault` before every frame that the network segments."""
+
+    fault: Fault = staticmethod(nothing)
+
+    def _load(self, settings: Any) -> Any:
+        pipeline = super()._load(settings)
+        backend = pipeline.segmenter.backend
+        segment = backend.segment
+
+        def faulty(*arguments: Any) -> Any:
+            self.fault()
+            return segment(*arguments)
+
+        backend.segment = faulty
+        return pipeline
+
+
+class Bench:
+    """The node under test and a camera, in this process."""
+
+    def __init__(self, kind: type[SegmentNode]) -> None:
+        self.node: Any = kind()
+        self.peer = rclpy.create_node('peer')
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.node)
+        self.executor.add_node(self.peer)
+        self.labels: list[Image] = []
+        self.diagnostics: list[DiagnosticArray] = []
+        self.peer.create_subscription(Image, '/segment_node/label', self.labels.append, 10)
+        self.peer.create_subscription(DiagnosticArray, '/diagnostics', self.diagnostics.append, 10)
+        self.publisher = self.peer.create_publisher(Image, 'image', 10)
+        self.message = camera_image(picture())
+
+    def send_until(self, condition: Callable[[], Any]) -> None:
+        end = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < end, self.status
+            self.message.header.stamp.nanosec += 1
+            self.publisher.publish(self.message)
+            for _ in range(5):
+                self.executor.spin_once(timeout_sec=0.01)
+
+    @property
+    def status(self) -> DiagnosticStatus:
+        return self.diagnostics[-1].status[0] if self.diagnostics else DiagnosticStatus()
+
+    def says(self, level: bytes, text: str) -> bool:
+        return bool(self.status.level == level and text in self.status.message)
+
+    def close(self) -> None:
+        self.node.stop()
+        self.node.destroy_node()
+        self.peer.destroy_node()
+
+
+@pytest.fixture
+def bench(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Bench]]:
+    for name, value in environment().items():
+        if name.startswith('ROS_'):
+            monkeypatch.setenv(name, value)
+    rclpy.init(args=ros_args(tiny_weights, 'diagnostics_period:=0.1'))
+    benches: list[Bench] = []
+
+    def make(kind: type[SegmentNode] = FaultySegmentNode) -> Bench:
+        made = Bench(kind)
+        benches.append(made)
+        assert made.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        assert made.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+        return made
+
+    yield make
+    for made in benches:
+        made.close()
+    rclpy.try_shutdown()
+
+
+def test_a_network_that_raises_from_the_first_frame_on_is_an_error_until_it_recovers(
+    bench: Callable[..., Bench],
+) -> None:
+    broken = threading.Event()
+    broken.set()
+
+    def fault() -> None:
+        if broken.is_set():
+            raise ZeroDivisionError('first line\nsecond line')
+
+    made = bench()
+    made.node.fault = fault
+    made.send_until(
+        lambda: made.says(DiagnosticStatus.ERROR, "ZeroDivisionError('first line\\nsecond line')")
+    )
+    rejected = int(values(made.diagnostics[-1])['rejected'])
+    assert rejected > 0
+    assert not made.labels
+    broken.clear()
+    made.send_until(lambda: made.labels)
+    expected = Segmenter.from_weights(made.node._settings.weights)(picture()).labels
+    np.testing.assert_array_equal(to_labels(made.labels[0]), expected)
+    # The window of the rates is five seconds.
+    made.send_until(lambda: made.says(DiagnosticStatus.OK, 'frames a second answered'))
+
+
+def test_a_network_that_raises_now_and_then_is_a_warning(bench: Callable[..., Bench]) -> None:
+    calls = iter(range(10**6))
+
+    def fault() -> None:
+        if next(calls) % 2:
+            raise RuntimeError('every second frame')
+
+    made = bench()
+    made.node.fault = fault
+    made.send_until(
+        lambda: made.says(DiagnosticStatus.WARN, "rejected: RuntimeError('every second frame')")
+    )
+    assert made.labels
+
+
+def test_a_network_that_hangs_is_an_error_until_it_goes_on(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_diagnostics, 'STUCK_S', 0.3)
+    go_on = threading.Event()
+    made = bench()
+    made.node.fault = lambda: go_on.wait(30)
+    made.send_until(lambda: made.says(DiagnosticStatus.ERROR, 'one frame has been at work for'))
+    go_on.set()
+    made.send_until(lambda: made.labels and made.status.level == DiagnosticStatus.OK)
+
+
+def test_a_gpu_whose_memory_runs_out_leaves_the_work_to_the_cpu(
+    bench: Callable[..., Bench], capfd: pytest.CaptureFixture[str]
+) -> None:
+    attempts: list[None] = []
+
+    def fault() -> None:
+        attempts.append(None)
+        raise GpuMemoryError('out of GPU memory at network input 96x64')
+
+    made = bench()
+    made.node.fault = fault
+    made.send_until(lambda: len(made.labels) > 3)
+    assert len(attempts) == 1, 'the frame is tried again, and every later one, on the CPU'
+    assert made.node._pipeline is not None
+    assert made.node._pipeline.segmenter.plan.device.value == 'cpu'
+    assert values(made.diagnostics[-1])['rejected'] == '0'
+    expected = Segmenter.from_weights(made.node._settings.weights)(picture()).labels
+    np.testing.assert_array_equal(to_labels(made.labels[-1]), expected)
+    said = ''.join(capfd.readouterr())
+    assert said.count('out of GPU memory at network input 96x64; running on the CPU from') == 1
+
+
+def test_a_gpu_without_memory_for_the_network_leaves_it_to_the_cpu(
+    bench: Callable[..., Bench],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    warm_up, attempts = Segmenter.warm_up, iter(range(9))
+
+    def full(self: Segmenter, *arguments: Any) -> None:
+        if next(attempts) == 0:
+            raise GpuMemoryError('out of GPU memory at the network')
+        warm_up(self, *arguments)
+
+    monkeypatch.setattr(Segmenter, 'warm_up', full)
+    made = bench(SegmentNode)
+    made.send_until(lambda: made.labels)
+    assert made.node._pipeline is not None
+    assert made.node._pipeline.segmenter.config.device.value == 'cpu'
+    said = ''.join(capfd.readouterr())
+    assert said.count('out of GPU memory at the network; running on the CPU instead') == 1
