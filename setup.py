@@ -71,7 +71,7 @@ setup(
     options={'build_scripts': {'executable': interpreter()}},
     entry_points={
         'console_scripts': [
-            f'segment_node = {PACKAGE}.nodes.segment_node:main',
+            f'segment_node = {PACKAGE}.nodes.start:segment_node',
             f'evaluate_node = {PACKAGE}.nodes.evaluate_node:main',
             f'play_bag = {PACKAGE}.nodes.play_bag:main',
             f'spssn = {PACKAGE}.tools.main:main',

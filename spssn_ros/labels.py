@@ -44,7 +44,8 @@ class LabelSet:
         palette: one RGB colour a class.
 
     Raises:
-        ConfigError: no classes, more than 255, duplicate names, or a palette that does not fit.
+        ConfigError: no classes, more than 255, empty, overlong or duplicate names, or a palette
+            that does not fit.
 
     """
 
@@ -59,6 +60,9 @@ class LabelSet:
                 f'{len(self.names)} class names but {len(self.palette)} palette colours; '
                 'give one colour a class'
             )
+        for name in self.names:
+            if not isinstance(name, str) or not 1 <= len(name) <= 64:
+                raise ConfigError(f'class name {name!r:.80} is not a text of 1 to 64 characters')
         duplicates = sorted({name for name in self.names if self.names.count(name) > 1})
         if duplicates:
             raise ConfigError(f'class names repeat: {", ".join(duplicates)}')

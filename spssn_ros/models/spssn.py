@@ -37,8 +37,9 @@ class ChainedResidualPooling(nn.Module):
 
     def __init__(self, channels: int, length: int) -> None:
         super().__init__()
-        if length < 0:
-            raise ConfigError(f'chain_length is {length}; give 0 (no pooling) or more')
+        # The paper has four; without a bound, a tampered weights file could take all memory.
+        if not 0 <= length <= 16:
+            raise ConfigError(f'chain_length is {length}; give 0 (no pooling) to 16')
         self.pool = nn.MaxPool2d(5, stride=1, padding=2)
         self.convs = nn.ModuleList(
             nn.Conv2d(channels, channels, 1, bias=False) for _ in range(length)

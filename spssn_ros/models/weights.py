@@ -20,6 +20,7 @@ the keys of `WeightsInfo`, so that a file explains itself without this package.
 import contextlib
 import dataclasses
 import json
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,7 @@ from spssn_ros.models.network import Network
 from spssn_ros.models.registry import create_model
 
 FORMAT = 'spssn_ros/1'
+MAX_SIDE = 16384
 SHIPPED_DIR = Path(__file__).resolve().parent.parent / 'weights'
 
 
@@ -44,7 +46,7 @@ class Normalisation:
     """How a pixel becomes network input: (value / 255 - mean) / std, per RGB channel.
 
     Raises:
-        ConfigError: not three values each, or a standard deviation that is not above 0.
+        ConfigError: not three finite values each, or a standard deviation that is not above 0.
 
     """
 
@@ -52,7 +54,9 @@ class Normalisation:
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
     def __post_init__(self) -> None:
-        if len(self.mean) != 3 or len(self.std) != 3 or not all(value > 0 for value in self.std):
+        finite = all(math.isfinite(value) for value in (*self.mean, *self.std))
+        three = len(self.mean) == len(self.std) == 3
+        if not three or not finite or not all(value > 0 for value in self.std):
             raise ConfigError(
                 f'normalisation has mean {self.mean} and std {self.std}; give three values each, '
                 'std above 0'
@@ -74,7 +78,7 @@ class WeightsInfo:
         licence: note on the licence of weights and data.
 
     Raises:
-        ConfigError: an input size without pixels.
+        ConfigError: an input size without pixels, or with more than any camera has.
 
     """
 
@@ -88,8 +92,11 @@ class WeightsInfo:
     licence: str = ''
 
     def __post_init__(self) -> None:
-        if min(self.input_size) < 1:
-            raise ConfigError(f'input_size is {self.input_size}; give (width, height) in pixels')
+        if not 1 <= min(self.input_size) <= max(self.input_size) <= MAX_SIDE:
+            raise ConfigError(
+                f'input_size is {self.input_size}; give (width, height) in pixels, each at most '
+                f'{MAX_SIDE}'
+            )
 
     def to_metadata(self) -> dict[str, str]:
         """Return the safetensors metadata: JSON text by key."""
@@ -103,7 +110,8 @@ class WeightsInfo:
         """Rebuild from `to_metadata`'s result.
 
         Raises:
-            LookupError, ValueError, TypeError: a key is missing or its value is malformed.
+            LookupError, ValueError, TypeError, OverflowError, RecursionError: a key is missing or
+                its value is malformed.
 
         """
         value = {key: json.loads(text) for key, text in metadata.items() if key != 'format'}
@@ -218,5 +226,5 @@ def _read(path: Path, with_tensors: bool) -> tuple[WeightsInfo, dict[str, Tensor
         )
     try:
         return WeightsInfo.from_metadata(metadata), tensors
-    except (LookupError, TypeError, ValueError) as error:
-        raise WeightsError(f'{path} has damaged metadata: {error!r}') from error
+    except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise WeightsError(f'{path} has damaged metadata: {error!r:.300}') from error

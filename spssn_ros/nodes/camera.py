@@ -224,4 +224,5 @@ class Camera:
 
 def mask_topic(class_name: str) -> str:
     """Return the last part of a class's mask topic: its name with what ROS forbids as _."""
-    return ''.join(c if c.isascii() and (c.isalnum() or c == '_') else '_' for c in class_name)
+    topic = ''.join(c if c.isascii() and (c.isalnum() or c == '_') else '_' for c in class_name)
+    return f'_{topic}' if topic[:1].isdigit() else topic

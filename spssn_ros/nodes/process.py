@@ -56,6 +56,8 @@ def run_node(
         print(f'{name}: {" ".join(str(error).split())}', file=sys.stderr)
         return 2
     node: N | None = None
+    # `nodes.start` blocks them until rclpy's handlers are in place; a no-op without it.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
     status: int | None = None
     ended = True
     try:

@@ -272,6 +272,11 @@ class SegmentNode(LifecycleNode):
                 pipeline.segmenter.config = self._reachable(settings.inference)
         except SpssnError as error:
             return SetParametersResult(successful=False, reason=str(error))
+        # Left to rclpy, it would end the node; the network at work still works.
+        except Exception as error:
+            reason = ' '.join(f'{error!r}'.split())[:600]
+            self.get_logger().error(f'parameters not changed: {reason}')
+            return SetParametersResult(successful=False, reason=reason)
         for name, value in changed.items():
             if value != self._values[name]:
                 self.get_logger().info(f'{name}: {self._values[name]!r} -> {value!r}')

@@ -202,6 +202,17 @@ def test_a_foreign_safetensors_file(tmp_path: Path) -> None:
         ('input_size', '[0, 360]'),
         ('input_size', '"large"'),
         ('recipe', 'null'),
+        ('palette', '[[0, 0, 0]]'),
+        ('palette', '[' * 100_000),
+        ('classes', json.dumps([*range(11)])),
+        ('classes', json.dumps(['', *CAMVID.names[1:]])),
+        ('classes', json.dumps(['x' * 10**6, *CAMVID.names[1:]])),
+        ('normalisation', '{"mean": [NaN, 0, 0], "std": [1, 1, 1]}'),
+        ('normalisation', '{"mean": ["a", 0, 0], "std": [1, 1, 1]}'),
+        ('normalisation', '{"mean": [0, 0, 0], "std": [Infinity, 1, 1]}'),
+        ('input_size', '[1e400, 64]'),
+        ('input_size', '[1000000000, 1000000000]'),
+        ('input_size', '[96, -64]'),
     ],
 )
 def test_damaged_metadata(
@@ -214,8 +225,12 @@ def test_damaged_metadata(
             metadata[key] = value
 
     path = rewritten(random_weights, tmp_path / 'damaged.safetensors', damage)
-    with pytest.raises(WeightsError, match=r'damaged\.safetensors has damaged metadata: '):
+    with pytest.raises(
+        WeightsError, match=r'damaged\.safetensors has damaged metadata: '
+    ) as caught:
         read_info(path)
+    assert len(str(caught.value)) < 700 + len(str(path))
+    assert '\n' not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -223,6 +238,12 @@ def test_damaged_metadata(
     [
         ('model', '"unet"', "no network 'unet'"),
         ('options', '{"chain_length": -1}', 'chain_length is -1'),
+        ('options', '{"chain_length": 1000000000}', 'chain_length is 1000000000'),
+        ('options', '{"chain_length": "two"}', 'takes no such option'),
+        ('options', '{"chain_length": 1.5}', 'takes no such option'),
+        ('options', '{"chain_length": [[]]}', 'takes no such option'),
+        ('options', '{"dropout": "much"}', 'takes no such option'),
+        ('options', '{"name": "spssn"}', 'name'),
         ('options', '{"chain": 1}', 'takes no such option'),
         ('options', '{"num_classes": 3}', 'num_classes'),
         ('options', '{"chain_length": 1}', r'Unexpected key.*pooling\.convs\.1\.weight'),
@@ -277,5 +298,8 @@ def test_nothing_half_written_stays(
 def test_values_that_cannot_be_described() -> None:
     with pytest.raises(ConfigError, match=r'^normalisation has mean .* std \(1, 1, 0\); give'):
         Normalisation((0, 0, 0), (1, 1, 0))
-    with pytest.raises(ConfigError, match=r'^input_size is \(0, 64\); give \(width, height\)'):
+    with pytest.raises(
+        ConfigError,
+        match=r'^input_size is \(0, 64\); give \(width, height\) in pixels, each at most 16384$',
+    ):
         WeightsInfo('spssn', {}, CAMVID, Normalisation(), (0, 64))

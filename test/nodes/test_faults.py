@@ -172,6 +172,25 @@ def test_a_network_that_hangs_is_an_error_until_it_goes_on(
     made.send_until(lambda: made.labels and made.status.level == DiagnosticStatus.OK)
 
 
+def test_a_swap_of_weights_that_breaks_is_refused_and_the_old_network_works_on(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = bench()
+    made.send_until(lambda: made.labels)
+
+    def broken(self: Segmenter, *arguments: Any) -> None:
+        raise RuntimeError('CUDA error:\nan illegal memory access')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Segmenter, 'warm_up', broken)
+        swap = rclpy.parameter.Parameter('weights', value='spssn_camvid')
+        result = made.node.set_parameters([swap])[0]
+    assert not result.successful
+    assert result.reason == "RuntimeError('CUDA error:\\nan illegal memory access')"
+    made.labels.clear()
+    made.send_until(lambda: made.labels)
+
+
 def test_a_gpu_whose_memory_runs_out_leaves_the_work_to_the_cpu(
     bench: Callable[..., Bench], capfd: pytest.CaptureFixture[str]
 ) -> None:

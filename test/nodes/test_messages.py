@@ -21,6 +21,7 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from spssn_ros.imaging import to_labels, to_rgb
+from spssn_ros.nodes.camera import mask_topic
 from spssn_ros.nodes.messages import image_message, scaled_camera_info
 
 HEADER = Header(frame_id='front')
@@ -74,3 +75,10 @@ def test_camera_info_that_does_not_fit_stays_within_the_image() -> None:
     assert (scaled.width, scaled.height) == (640, 480)
     roi = (scaled.roi.x_offset, scaled.roi.y_offset, scaled.roi.width, scaled.roi.height)
     assert roi == (640, 480, 640, 480)
+
+
+@pytest.mark.parametrize(
+    ('name', 'topic'), [('road', 'road'), ('traffic light', 'traffic_light'), ('2nd', '_2nd')]
+)
+def test_mask_topics_are_names_that_ros_allows(name: str, topic: str) -> None:
+    assert mask_topic(name) == topic
