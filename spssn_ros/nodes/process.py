@@ -63,16 +63,19 @@ def run_node(
     try:
         node = create()
         status = start(node)
-        if status is not None:
-            return status
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        executor.spin()
+        if status is None:
+            executor = SingleThreadedExecutor()
+            executor.add_node(node)
+            executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except (SpssnError, ParameterException) as error:
         print(f'{name}: {error}', file=sys.stderr)
         status = 2
+    except Exception:
+        # A signal shuts rclpy down under whatever is just being set up.
+        if rclpy.ok():
+            raise
     finally:
         # A second Ctrl-C must not interrupt what is being written at the end.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
