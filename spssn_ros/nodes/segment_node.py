@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 import torch
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.time import Time
@@ -71,10 +72,12 @@ class SegmentNode(LifecycleNode):
             for name in self._settings.cameras
         }
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 1)
+        # Simulated time may stand still or jump back; the node is watched all the same.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics_timer = self.create_timer(
-            self._settings.diagnostics_period, self._publish_diagnostics
+            self._settings.diagnostics_period, self._publish_diagnostics, clock=steady
         )
-        self.create_timer(1.0, self._explain)
+        self.create_timer(1.0, self._explain, clock=steady)
         self.add_on_set_parameters_callback(self._on_parameters)
 
     def autostart(self) -> int | None:

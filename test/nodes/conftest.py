@@ -63,3 +63,30 @@ def run_node() -> Iterator[Callable[..., Any]]:
     yield start
     for node in nodes:
         node.stop()
+
+
+@pytest.fixture
+def bench(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """Make an active `segment_node` in this process, of a class and with parameters given."""
+    rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
+    from harness import environment, ros_args
+    from in_process import Bench
+    from rclpy.lifecycle import TransitionCallbackReturn
+
+    for name, value in environment().items():
+        if name.startswith('ROS_'):
+            monkeypatch.setenv(name, value)
+    benches: list[Bench] = []
+
+    def make(kind: Any, *parameters: str) -> Bench:
+        rclpy.init(args=ros_args(tiny_weights, 'diagnostics_period:=0.1', *parameters))
+        made = Bench(kind)
+        benches.append(made)
+        assert made.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        assert made.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+        return made
+
+    yield make
+    for made in benches:
+        made.close()
+    rclpy.try_shutdown()

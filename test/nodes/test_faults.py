@@ -14,20 +14,16 @@
 """Faults put into a `segment_node` of this process: it says so, goes on and recovers."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
-from harness import camera_image, environment, picture, ros_args, values  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
-from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
-from sensor_msgs.msg import Image  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
+from harness import picture, values  # noqa: E402
+from in_process import Bench  # noqa: E402
 
 from spssn_ros.errors import GpuMemoryError  # noqa: E402
 from spssn_ros.imaging import to_labels  # noqa: E402
@@ -60,65 +56,6 @@ class FaultySegmentNode(SegmentNode):
         return pipeline
 
 
-class Bench:
-    """The node under test and a camera, in this process."""
-
-    def __init__(self, kind: type[SegmentNode]) -> None:
-        self.node: Any = kind()
-        self.peer = rclpy.create_node('peer')
-        self.executor = SingleThreadedExecutor()
-        self.executor.add_node(self.node)
-        self.executor.add_node(self.peer)
-        self.labels: list[Image] = []
-        self.diagnostics: list[DiagnosticArray] = []
-        self.peer.create_subscription(Image, '/segment_node/label', self.labels.append, 10)
-        self.peer.create_subscription(DiagnosticArray, '/diagnostics', self.diagnostics.append, 10)
-        self.publisher = self.peer.create_publisher(Image, 'image', 10)
-        self.message = camera_image(picture())
-
-    def send_until(self, condition: Callable[[], Any]) -> None:
-        end = time.monotonic() + 30
-        while not condition():
-            assert time.monotonic() < end, self.status
-            self.message.header.stamp.nanosec += 1
-            self.publisher.publish(self.message)
-            for _ in range(5):
-                self.executor.spin_once(timeout_sec=0.01)
-
-    @property
-    def status(self) -> DiagnosticStatus:
-        return self.diagnostics[-1].status[0] if self.diagnostics else DiagnosticStatus()
-
-    def says(self, level: bytes, text: str) -> bool:
-        return bool(self.status.level == level and text in self.status.message)
-
-    def close(self) -> None:
-        self.node.stop()
-        self.node.destroy_node()
-        self.peer.destroy_node()
-
-
-@pytest.fixture
-def bench(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Bench]]:
-    for name, value in environment().items():
-        if name.startswith('ROS_'):
-            monkeypatch.setenv(name, value)
-    rclpy.init(args=ros_args(tiny_weights, 'diagnostics_period:=0.1'))
-    benches: list[Bench] = []
-
-    def make(kind: type[SegmentNode] = FaultySegmentNode) -> Bench:
-        made = Bench(kind)
-        benches.append(made)
-        assert made.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
-        assert made.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
-        return made
-
-    yield make
-    for made in benches:
-        made.close()
-    rclpy.try_shutdown()
-
-
 def test_a_network_that_raises_from_the_first_frame_on_is_an_error_until_it_recovers(
     bench: Callable[..., Bench],
 ) -> None:
@@ -129,7 +66,7 @@ def test_a_network_that_raises_from_the_first_frame_on_is_an_error_until_it_reco
         if broken.is_set():
             raise ZeroDivisionError('first line\nsecond line')
 
-    made = bench()
+    made = bench(FaultySegmentNode)
     made.node.fault = fault
     made.send_until(
         lambda: made.says(DiagnosticStatus.ERROR, "ZeroDivisionError('first line\\nsecond line')")
@@ -152,7 +89,7 @@ def test_a_network_that_raises_now_and_then_is_a_warning(bench: Callable[..., Be
         if next(calls) % 2:
             raise RuntimeError('every second frame')
 
-    made = bench()
+    made = bench(FaultySegmentNode)
     made.node.fault = fault
     made.send_until(
         lambda: made.says(DiagnosticStatus.WARN, "rejected: RuntimeError('every second frame')")
@@ -165,7 +102,7 @@ def test_a_network_that_hangs_is_an_error_until_it_goes_on(
 ) -> None:
     monkeypatch.setattr(node_diagnostics, 'STUCK_S', 0.3)
     go_on = threading.Event()
-    made = bench()
+    made = bench(FaultySegmentNode)
     made.node.fault = lambda: go_on.wait(30)
     made.send_until(lambda: made.says(DiagnosticStatus.ERROR, 'one frame has been at work for'))
     go_on.set()
@@ -175,7 +112,7 @@ def test_a_network_that_hangs_is_an_error_until_it_goes_on(
 def test_a_swap_of_weights_that_breaks_is_refused_and_the_old_network_works_on(
     bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = bench()
+    made = bench(FaultySegmentNode)
     made.send_until(lambda: made.labels)
 
     def broken(self: Segmenter, *arguments: Any) -> None:
@@ -200,7 +137,7 @@ def test_a_gpu_whose_memory_runs_out_leaves_the_work_to_the_cpu(
         attempts.append(None)
         raise GpuMemoryError('out of GPU memory at network input 96x64')
 
-    made = bench()
+    made = bench(FaultySegmentNode)
     made.node.fault = fault
     made.send_until(lambda: len(made.labels) > 3)
     assert len(attempts) == 1, 'the frame is tried again, and every later one, on the CPU'
