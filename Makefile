@@ -24,6 +24,7 @@ PYTHON ?= python3
 ROS_WHEELS ?= kilted
 PYTEST_ARGS ?=
 BENCH ?= models engine node
+MINUTES ?= 60
 BAG ?=
 IMAGE_TOPIC ?=
 LABEL_TOPIC ?=
@@ -92,6 +93,10 @@ bench: setup  ## measure speed: [BENCH='models engine node'], JSON into out/benc
 	@mkdir -p out/bench
 	@set -e; for name in $(BENCH); do \
 		$(RUN) spssn benchmark $$name --json out/bench/$$name.json; done
+
+.PHONY: soak
+soak: setup  ## trouble a node for [MINUTES=60] and see whether it leaks: out/soak
+	@$(RUN) python benchmarks/soak.py --minutes $(MINUTES) --output out/soak
 
 .PHONY: clean
 clean:  ## remove the environments and everything that was built or written to out/
