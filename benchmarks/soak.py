@@ -275,11 +275,11 @@ def soak(arguments: argparse.Namespace) -> list[Sample]:
     samples: list[Sample] = []
     with started('segment_node', ['--ros-args', *options]) as process:
         trouble = Trouble(arguments.seed, arguments.weights)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while not trouble.latencies_ms:
             check_alive(process, 'segment_node')
             if time.monotonic() > deadline:
-                sys.exit('soak: segment_node has not answered within 60 s')
+                sys.exit('soak: segment_node has not answered within 180 s')
             trouble.run(time.monotonic() + 0.5)
         trouble.latencies_ms.clear()
         start_s = time.monotonic()

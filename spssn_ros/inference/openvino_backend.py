@@ -45,7 +45,10 @@ def to_openvino(network: FromUint8, size: Size) -> openvino.Model:
         warnings.simplefilter('ignore')
         # OpenVINO would trace by itself, and twice again to compare, which takes most of the time.
         traced = torch.jit.trace(network, example, check_trace=False)
-        return openvino.convert_model(traced, example_input=example, input=list(example.shape))
+        model = openvino.convert_model(traced, example_input=example, input=list(example.shape))
+    # TorchScript registers every trace's types for ever, its weights with them: 10 MB a size.
+    torch._C._jit_clear_class_registry()
+    return model
 
 
 class OpenVinoBackend:
