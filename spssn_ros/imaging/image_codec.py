@@ -200,7 +200,7 @@ def decode_compressed_labels(data: Any, format_name: str) -> NDArray[np.uint8]:
     """
     buffer = _bytes_of(data)
     what = f'compressed label image of format {_clip(format_name)!r}, {len(buffer)} bytes'
-    if buffer[:8] != b'\x89PNG\r\n\x1a\n':
+    if bytes(buffer[:8]) != b'\x89PNG\r\n\x1a\n':
         raise BadImageError(f'{what}, is no PNG; labels must be lossless, png or raw')
     size = compressed_size(buffer)
     image = size and _decode(buffer, f'{what},', size, MAX_PIXELS, cv2.IMREAD_UNCHANGED)
