@@ -92,6 +92,7 @@ def draw_curve(path: Path, picture: Path) -> None:
     epochs = [int(row['epoch']) for row in rows]
     (line,) = axes.plot(epochs, [float(row['loss']) for row in rows], color='0.6', label='loss')
     axes.set_ylim(bottom=0)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     lines = [line]
     right = axes.twinx()
