@@ -84,6 +84,7 @@ class Curve:
 def draw_curve(path: Path, picture: Path) -> None:
     """Draw a `curve.csv` as PNG: the loss, and each mIoU there is, over the epochs."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     with path.open(newline='', encoding='utf-8') as file:
         rows = list(csv.DictReader(file))
@@ -92,7 +93,7 @@ def draw_curve(path: Path, picture: Path) -> None:
     epochs = [int(row['epoch']) for row in rows]
     (line,) = axes.plot(epochs, [float(row['loss']) for row in rows], color='0.6', label='loss')
     axes.set_ylim(bottom=0)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     lines = [line]
     right = axes.twinx()
