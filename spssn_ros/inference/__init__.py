@@ -13,6 +13,7 @@
 # limitations under the License.
 """Frames to labels: the `Segmenter` and its backends. Needs no ROS."""
 
+from spssn_ros.inference import no_telemetry  # noqa: F401
 from spssn_ros.inference.backend import Segmentation
 from spssn_ros.inference.config import InferenceConfig
 from spssn_ros.inference.segmenter import Segmenter

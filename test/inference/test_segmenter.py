@@ -15,6 +15,8 @@
 
 import gc
 import os
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -294,6 +296,18 @@ def test_openvino_takes_the_number_of_threads(random_weights: Path, threads: int
     segmenter.warm_up()
     request = next(iter(segmenter.backend._compiled.values()))
     assert request.get_compiled_model().get_property('INFERENCE_NUM_THREADS') == threads
+
+
+def test_openvino_reports_nothing_over_the_network() -> None:
+    pytest.importorskip('openvino', reason='openvino is not installed')
+    code = (
+        'import sys\n'
+        'from spssn_ros.inference import openvino_backend\n'
+        "print(sys.modules['openvino_telemetry'], 'openvino' in sys.modules)\n"
+        "print([m for m in sys.modules if m.startswith('openvino_telemetry.')])\n"
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout == 'None True\n[]\n'
 
 
 def test_warming_up_runs_the_training_size(

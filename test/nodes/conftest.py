@@ -73,7 +73,7 @@ def bench(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     from in_process import Bench
     from rclpy.lifecycle import TransitionCallbackReturn
 
-    for name, value in environment().items():
+    for name, value in environment(in_process=True).items():
         if name.startswith('ROS_'):
             monkeypatch.setenv(name, value)
     benches: list[Bench] = []

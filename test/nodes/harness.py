@@ -41,10 +41,15 @@ TIMEOUT_S = 120.0
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def environment() -> dict[str, str]:
-    """Return an environment in which only this test process's nodes meet."""
+def environment(in_process: bool = False) -> dict[str, str]:
+    """Return an environment in which only this test process's nodes meet.
+
+    Nodes within this process get a domain apart: rclpy keeps the lifecycle services of a destroyed
+    node until it is garbage, and they would swallow requests meant for another process's node.
+    """
+    domain = 1 + (os.getpid() + 50 * in_process) % 101
     return os.environ | {
-        'ROS_DOMAIN_ID': str(1 + os.getpid() % 101),
+        'ROS_DOMAIN_ID': str(domain),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         'PYTHONPATH': os.pathsep.join([str(REPOSITORY), os.environ.get('PYTHONPATH', '')]),
         'PYTHONUNBUFFERED': '1',

@@ -49,7 +49,7 @@ class FaultySegmentNode(SegmentNode):
 def create(
     tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., SegmentNode]]:
-    for name, value in environment().items():
+    for name, value in environment(in_process=True).items():
         if name.startswith('ROS_'):
             monkeypatch.setenv(name, value)
     nodes: list[SegmentNode] = []
