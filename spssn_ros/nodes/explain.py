@@ -139,11 +139,12 @@ class Explainer:
         """Tell why no image can come; return whether one could."""
         topic = camera.topic
         types = {info.topic_type for info in self._node.get_publishers_info_by_topic(topic)}
+        elsewhere = '' if types else self._elsewhere(topic)
         self._cause(
             camera,
             'publisher',
             not types,
-            f'waiting for images: nobody publishes {topic}{self._elsewhere(topic)}; start the '
+            f'waiting for images: nobody publishes {topic}{elsewhere}; start the '
             'camera, or remap (--ros-args -r image:=/your/topic)',
         )
         found = ', '.join(sorted(types))

@@ -46,30 +46,23 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         '--fail-under; 2 on bad input, or when a file cannot be written; 130 after Ctrl-C.',
     )
     parser.add_argument('bags', nargs='*', type=Path, metavar='BAG', help='bag folder or file')
-    parser.add_argument(
-        '--image-topic',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='TOPIC',
-        help=f'raw or compressed images; several cameras: several topics. Default: {IMAGE_TOPIC}',
-    )
-    parser.add_argument(
-        '--label-topic',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='TOPIC',
-        help=f'truth, one for each image topic in their order. Default: {LABEL_TOPIC}',
-    )
-    parser.add_argument(
-        '--prediction-topic',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='TOPIC',
-        help='score the labels recorded here, not a network; one for each label topic',
-    )
+    for option, text in (
+        (
+            '--image-topic',
+            'raw or compressed images; several cameras: several topics. Default: ' + IMAGE_TOPIC,
+        ),
+        (
+            '--label-topic',
+            'truth, one for each image topic in their order. Default: ' + LABEL_TOPIC,
+        ),
+        (
+            '--prediction-topic',
+            'score the labels recorded here, not a network; one for each label topic',
+        ),
+    ):
+        parser.add_argument(
+            option, nargs='+', action='extend', default=[], metavar='TOPIC', help=text
+        )
     add_pairing_options(parser)
     parser.add_argument(
         '--classes',

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -34,6 +33,7 @@ from spssn_ros.errors import BadImageError, BagError, ConfigError, DatasetError
 from spssn_ros.evaluation.evaluate import decode_image
 from spssn_ros.evaluation.pairing import BagPairs
 from spssn_ros.evaluation.truth import TruthFormat, truth_labels
+from spssn_ros.imaging import encode_png
 from spssn_ros.labels import CAMVID, CAMVID_VOID, UNKNOWN, LabelSet, label_colors
 from spssn_ros.tools.options import add_pairing_options, label_set_of, slop_ns_of
 
@@ -218,9 +218,8 @@ def _check(rgb: Pixels, labels: Pixels, label_set: LabelSet) -> None:
 
 def _write_png(path: Path, image: Pixels) -> None:
     """Write (H, W, 3) RGB or (H, W) ids."""
-    stored = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode('.png', stored)[1].tobytes())
+    path.write_bytes(encode_png(image))
 
 
 @contextmanager
