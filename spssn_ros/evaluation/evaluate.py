@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spssn_ros.errors import BadImageError, ConfigError
+from spssn_ros.evaluation.calibration import Calibration
 from spssn_ros.evaluation.categories import categories_for
 from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.evaluation.instance import InstanceScores
@@ -66,6 +67,8 @@ class EvaluationConfig:
             `/camera/instance_truth` if there is one label topic and every bag has it.
         categories: see `categories_for`.
         degradation: done to the images first, at its fixed severity.
+        calibration: whether to compare confidence with accuracy.
+        robustness: whether to score every `Degradation` too (`run_evaluation` does).
 
     Raises:
         ConfigError: no bag, topics that are not paired, or a number out of range.
@@ -82,6 +85,8 @@ class EvaluationConfig:
     instance_topics: Sequence[str] | None = None
     categories: str = ''
     degradation: Degradation | None = None
+    calibration: bool = False
+    robustness: bool = False
 
     def __post_init__(self) -> None:
         if not self.bags:
@@ -109,6 +114,11 @@ class EvaluationConfig:
             )
         if self.degradation and self.prediction_topics:
             raise ConfigError('recorded predictions cannot be degraded; leave degrade out')
+        if self.robustness and (self.prediction_topics or self.degradation):
+            other = 'degrade' if self.degradation else 'recorded predictions'
+            raise ConfigError(f'robustness and {other} exclude one another; leave one out')
+        if self.calibration and self.prediction_topics:
+            raise ConfigError('recorded predictions have no confidence; leave calibration out')
         if not 0 <= self.slop_ms < math.inf:
             raise ConfigError(f'slop is {self.slop_ms} ms; give 0 or more')
         if not 0 <= self.workers <= 64:
@@ -142,7 +152,18 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True)
-class _Frame:
+class DecodedFrame:
+    """A pair of a bag as arrays.
+
+    Attributes:
+        stamp_ns: header stamp.
+        truth: (H, W) uint8 class ids, 255 void.
+        rgb: (H, W, 3) uint8, unless predictions are scored.
+        prediction: (H, W) uint8 class ids, if recorded predictions are scored.
+        instances: (H, W) instance ids, where the bag has them.
+
+    """
+
     stamp_ns: int
     truth: Labels
     rgb: Rgb | None = None
@@ -183,6 +204,8 @@ def evaluate(
     if config.degradation is not None:
         result.extra['degraded'] = config.degradation.value
     work = config.work()
+    if config.calibration:
+        result.calibration = Calibration()
     if any(share.instance_topic for share in work):
         result.instances = InstanceScores(label_set, result.categories)
     shares = deal(work, rank, processes)
@@ -190,16 +213,19 @@ def evaluate(
     start = first = time.perf_counter()
     for share in shares:
         source = share.source
-        with closing(_frames(share, config, label_set)) as frames:
+        with closing(decoded_frames(share, config, label_set)) as frames:
             for frame in frames:
-                prediction = frame.prediction
+                prediction, confidence = frame.prediction, None
                 if segmenter is not None and frame.rgb is not None:
-                    prediction = segmenter(frame.rgb).labels
+                    segmentation = segmenter(frame.rgb, config.calibration)
+                    prediction, confidence = segmentation.labels, segmentation.confidence
                 assert prediction is not None
                 try:
                     result.matrix.update(frame.truth, prediction)
                     if result.instances is not None and frame.instances is not None:
                         result.instances.update(frame.truth, prediction, frame.instances)
+                    if result.calibration is not None and confidence is not None:
+                        result.calibration.update(frame.truth, prediction, confidence)
                 except BadImageError as error:
                     raise source.located(frame.stamp_ns, error) from error
                 if gallery is not None:
@@ -220,24 +246,24 @@ def evaluate(
     return result
 
 
-def _frames(
+def decoded_frames(
     share: Share, config: EvaluationConfig, label_set: LabelSet
-) -> Generator[_Frame, None, None]:
+) -> Generator[DecodedFrame, None, None]:
     """Yield the decoded frames of a share, decoded ahead on the workers' threads."""
     recorded = bool(config.prediction_topics)
 
-    def decode(pair: Pair) -> _Frame:
+    def decode(pair: Pair) -> DecodedFrame:
         try:
             truth = truth_labels(pair.truth, label_set, config.truth)
             instances = None if pair.instances is None else instance_ids(pair.instances)
             if recorded:
                 labels = recorded_labels(pair.image)
-                return _Frame(pair.stamp_ns, truth, prediction=labels, instances=instances)
+                return DecodedFrame(pair.stamp_ns, truth, prediction=labels, instances=instances)
             rgb = decode_image(pair.image)
             if config.degradation is not None:
                 damage = fixed_damage(config.degradation, seed=pair.stamp_ns % 2**31)
                 rgb = degrade(rgb, damage)
-            return _Frame(pair.stamp_ns, truth, rgb=rgb, instances=instances)
+            return DecodedFrame(pair.stamp_ns, truth, rgb=rgb, instances=instances)
         except BadImageError as error:
             raise share.source.located(pair.stamp_ns, error) from error
 

@@ -13,6 +13,7 @@
 # limitations under the License.
 """What an evaluation yields."""
 
+import dataclasses
 import json
 import math
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spssn_ros.evaluation.calibration import Calibration
 from spssn_ros.evaluation.categories import Categories
 from spssn_ros.evaluation.confusion import ConfusionMatrix, mean_of_known
 from spssn_ros.evaluation.instance import InstanceScores
@@ -45,6 +47,8 @@ class EvaluationResult:
         fps: frames scored a second, everything included.
         categories: a grouping of the classes, which gets scores too.
         instances: for iIoU, where the bags have instance images.
+        calibration: of the confidence, where that was asked for.
+        degraded: the scores of degraded images by `Degradation`, where they were asked for.
         extra: further keys of the JSON, such as latencies.
 
     """
@@ -59,6 +63,8 @@ class EvaluationResult:
     fps: float = 0.0
     categories: Categories | None = None
     instances: InstanceScores | None = None
+    calibration: Calibration | None = None
+    degraded: dict[str, ConfusionMatrix] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
     def merge(self, other: 'EvaluationResult') -> None:
@@ -71,6 +77,8 @@ class EvaluationResult:
         self.matrix.merge(other.matrix)
         if self.instances is not None and other.instances is not None:
             self.instances.merge(other.instances)
+        if self.calibration is not None and other.calibration is not None:
+            self.calibration.merge(other.calibration)
         self.unmatched_images += other.unmatched_images
         self.unmatched_labels += other.unmatched_labels
 
@@ -95,6 +103,15 @@ class EvaluationResult:
         }
         if unknown.any():
             values['unknown'] = dict(zip(names, unknown.tolist(), strict=True))
+        if self.calibration is not None:
+            values['calibration_error'] = _number(self.calibration.expected_error())
+            values['calibration'] = [
+                {key: _number(value) for key, value in dataclasses.asdict(part).items()}
+                for part in self.calibration.bins()
+            ]
+        if self.degraded:
+            matrices = {'clean': self.matrix, **self.degraded}
+            values['robustness'] = {name: _number(m.miou()) for name, m in matrices.items()}
         return values | self._further_scores() | self.extra
 
     def _further_scores(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@
 # limitations under the License.
 """An offline evaluation from start to report, as the command and the node run it."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from spssn_ros.evaluation.evaluate import EvaluationConfig, evaluate
 from spssn_ros.evaluation.recorded import recorded_label_set
 from spssn_ros.evaluation.report import About, Earlier, Gallery, Run, write_report
 from spssn_ros.evaluation.result import EvaluationResult
+from spssn_ros.imaging.degradation import Degradation
 from spssn_ros.inference import Segmenter
 from spssn_ros.labels import LabelSet
 from spssn_ros.models import read_info
@@ -69,20 +71,17 @@ def run_evaluation(
     label_set = label_set or scored_classes(config, weights)
     processes = processes or Processes()
     gallery = Gallery(label_set) if report else None
-    with tqdm(unit='frame', disable=None if processes.is_first else True) as bar:
-
-        def progress(done: int, total: int) -> None:
-            processes.look()
-            bar.total = total
-            bar.update(done - bar.n)
-
-        result = evaluate(
-            config, label_set, segmenter, gallery, progress, processes.rank, processes.count
-        )
+    result = _evaluate_together(config, label_set, segmenter, processes, gallery)
     result.weights = '' if segmenter is None else weights
     if segmenter is None:
         result.device = 'recorded'
-    result = _of_all(processes.gather(result))
+    if config.robustness:
+        for kind in Degradation:
+            worse = dataclasses.replace(
+                config, degradation=kind, robustness=False, calibration=False, instance_topics=()
+            )
+            scored = _evaluate_together(worse, label_set, segmenter, processes)
+            result.degraded[kind.value] = scored.matrix
     galleries = processes.gather_first(gallery) if gallery else []
     if report and galleries:
         gallery = galleries[0]
@@ -92,6 +91,28 @@ def run_evaluation(
         about = About(run, result.weights, info, ', '.join(config.label_topics), compared)
         write_report(report, result, gallery, about)
     return result
+
+
+def _evaluate_together(
+    config: EvaluationConfig,
+    label_set: LabelSet,
+    segmenter: Segmenter | None,
+    processes: Processes,
+    gallery: Gallery | None = None,
+) -> EvaluationResult:
+    """Return what all processes scored, each on its share, under a progress bar."""
+    title = config.degradation.value if config.degradation else None
+    with tqdm(desc=title, unit='frame', disable=None if processes.is_first else True) as bar:
+
+        def progress(done: int, total: int) -> None:
+            processes.look()
+            bar.total = total
+            bar.update(done - bar.n)
+
+        result = evaluate(
+            config, label_set, segmenter, gallery, progress, processes.rank, processes.count
+        )
+    return _of_all(processes.gather(result))
 
 
 def _of_all(results: Sequence[EvaluationResult]) -> EvaluationResult:

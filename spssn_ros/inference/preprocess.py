@@ -46,21 +46,26 @@ def resize_frame(rgb: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
 class FromUint8(nn.Module):
     """A network that takes frames as they are: (N, H, W, 3) uint8 RGB to its logits.
 
-    Normalisation is part of it, so that a compiled graph needs no step before it.
+    Normalisation is part of it, and the temperature that calibrates the confidence, so that a
+    compiled graph needs no step before or after it.
     """
 
     scale: Tensor
     offset: Tensor
+    inverse_temperature: Tensor
 
-    def __init__(self, model: nn.Module, normalisation: Normalisation) -> None:
+    def __init__(
+        self, model: nn.Module, normalisation: Normalisation, temperature: float = 1.0
+    ) -> None:
         super().__init__()
         self.model = model
         mean, std = torch.tensor(normalisation.mean), torch.tensor(normalisation.std)
         self.register_buffer('scale', (1 / (255 * std)).reshape(1, 3, 1, 1))
         self.register_buffer('offset', (-mean / std).reshape(1, 3, 1, 1))
+        self.register_buffer('inverse_temperature', torch.tensor(1 / temperature))
 
     def forward(self, frames: Tensor) -> Tensor:
         """Map (N, H, W, 3) uint8 to logits (N, C, ceil(H/stride), ceil(W/stride))."""
         x = frames.permute(0, 3, 1, 2).float() * self.scale + self.offset
         logits: Tensor = self.model(x)
-        return logits
+        return logits * self.inverse_temperature

@@ -52,7 +52,9 @@ class Segmenter:
 
     def _deploy(self) -> None:
         # Of a copy, so that the model stays on the CPU.
-        network = FromUint8(fold_batch_norm(self._model), self.info.normalisation).eval()
+        network = FromUint8(
+            fold_batch_norm(self._model), self.info.normalisation, self.info.temperature
+        ).eval()
         self.backend, self.plan = create_backend(network, self.config)
 
     @classmethod

@@ -73,12 +73,14 @@ class WeightsInfo:
         label_set: class names and palette.
         normalisation: from uint8 RGB to network input.
         input_size: (width, height) in pixels the network was trained for.
+        temperature: by which the logits are divided for the confidence to be calibrated.
         recipe: how it was trained (data, command, epochs, seed, hardware, ...).
         scores: fractions in [0, 1], with the split they were measured on.
         licence: note on the licence of weights and data.
 
     Raises:
-        ConfigError: an input size without pixels, or with more than any camera has.
+        ConfigError: an input size without pixels, or with more than any camera has, or a
+            temperature that cannot be.
 
     """
 
@@ -87,6 +89,7 @@ class WeightsInfo:
     label_set: LabelSet
     normalisation: Normalisation
     input_size: tuple[int, int]
+    temperature: float = 1.0
     recipe: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)
     licence: str = ''
@@ -96,6 +99,10 @@ class WeightsInfo:
             raise ConfigError(
                 f'input_size is {self.input_size}; give (width, height) in pixels, each at most '
                 f'{MAX_SIDE}'
+            )
+        if not 1e-3 <= self.temperature <= 1e3:
+            raise ConfigError(
+                f'temperature is {self.temperature}; give a number from 0.001 to 1000, 1 for none'
             )
 
     def to_metadata(self) -> dict[str, str]:
@@ -125,6 +132,7 @@ class WeightsInfo:
                 tuple(value['normalisation']['mean']), tuple(value['normalisation']['std'])
             ),
             input_size=(int(value['input_size'][0]), int(value['input_size'][1])),
+            temperature=float(value.get('temperature', 1.0)),
             recipe=dict(value.get('recipe', {})),
             scores=dict(value.get('scores', {})),
             licence=str(value.get('licence', '')),

@@ -97,6 +97,17 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         choices=[kind.value for kind in Degradation],
         help='degrade every image first, at a fixed severity: how robust is the network?',
     )
+    parser.add_argument(
+        '--robustness',
+        action='store_true',
+        help='score each of these degradations too, and show their mIoU side by side',
+    )
+    parser.add_argument(
+        '--calibration',
+        action='store_true',
+        help='compare confidence with accuracy: expected calibration error and, in the report, '
+        'the reliability diagram',
+    )
     add_engine_options(parser)
     parser.add_argument('--json', metavar='FILE', help="write the scores; '-' for stdout")
     parser.add_argument('--report', type=Path, metavar='DIR', help='write a page, index.html')
@@ -139,6 +150,8 @@ def _run(args: argparse.Namespace, processes: Processes) -> int:
         () if args.instance_topic == ['none'] else args.instance_topic,
         args.categories,
         Degradation(args.degrade) if args.degrade else None,
+        args.calibration,
+        args.robustness,
     )
     label_set = (
         label_set_of(args.classes) if args.classes else scored_classes(config, args.weights)

@@ -137,7 +137,7 @@ def export(
     files = _output_files(output, export_format)
     _require_packages(export_format)
     model, info = load_weights(weights)
-    network = FromUint8(fold_batch_norm(model), info.normalisation).eval()
+    network = FromUint8(fold_batch_norm(model), info.normalisation, info.temperature).eval()
     width, height = size or info.input_size
     example = torch.zeros(1, height, width, 3, dtype=torch.uint8)
     with torch.inference_mode():

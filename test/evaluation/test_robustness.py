@@ -13,6 +13,7 @@
 # limitations under the License.
 """Robustness scores every degradation beside the clean images, the same each time."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,36 +24,44 @@ from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC, LabelledFrame, wri
 from spssn_ros.errors import ConfigError
 from spssn_ros.evaluation import ConfusionMatrix
 from spssn_ros.evaluation.evaluate import EvaluationConfig, evaluate
-from spssn_ros.evaluation.robustness import score_robustness
 from spssn_ros.imaging.degradation import Degradation, degrade, fixed_damage
 from spssn_ros.inference import Segmenter
+from spssn_ros.tools.main import main
 
 
-def test_scores_of_a_threshold_under_each_degradation() -> None:
+def test_every_degradation_is_scored_beside_the_clean_images(
+    random_weights: Path,
+    picture: Callable[..., np.ndarray],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     rng = np.random.default_rng(0)
-    samples = []
-    for _ in range(3):
-        truth = np.kron(rng.integers(0, 2, (12, 16)), np.ones((4, 4), int)).astype(np.uint8)
-        image = np.repeat((60 + 120 * truth)[..., None], 3, 2).astype(np.uint8)
-        truth[0] = 255
-        samples.append((image, truth))
-    done: list[int] = []
+    frames = [
+        LabelledFrame(picture(96, 64, seed), rng.integers(0, 3, (64, 96)).astype(np.uint8))
+        for seed in range(2)
+    ]
+    bag, json_file = tmp_path / 'bag', tmp_path / 'scores.json'
+    write_labelled_bag(bag, frames, 1.0)
+    command = ['evaluate', str(bag), '--weights', str(random_weights), '--backend', 'torch']
+    assert main([*command, '--robustness', '--json', str(json_file)]) == 0
+    scores = json.loads(json_file.read_text())
+    told = capsys.readouterr().out
+    assert list(scores['robustness']) == ['clean', *(kind.value for kind in Degradation)]
+    assert scores['robustness']['clean'] == scores['miou']
+    for kind in (Degradation.DARK, Degradation.MOTION_BLUR):
+        assert main([*command, '--degrade', kind.value, '--json', str(json_file)]) == 0
+        alone = json.loads(json_file.read_text())['miou']
+        assert scores['robustness'][kind.value] == alone
+        assert alone != scores['miou']
+        line = next(line for line in told.splitlines() if kind.value.replace('_', ' ') in line)
+        assert f'{alone * 100:.2f}' in line
 
-    def threshold(image: np.ndarray) -> np.ndarray:
-        return (image[..., 0] > 120).astype(np.uint8)
 
-    scores = score_robustness(threshold, samples, 2, lambda: done.append(1))
-    assert list(scores) == ['clean', *(kind.value for kind in Degradation)]
-    assert len(done) == 3
-    assert {matrix.total for matrix in scores.values()} == {3 * 47 * 64}
-    assert scores['clean'].miou() == 1
-    # A fixed threshold does not survive the dark; brighter, dark blocks stay under it.
-    assert scores['dark'].miou() < 0.7
-    assert scores['overexposed'].miou() == 1
-    assert scores['jpeg'].miou() > 0.9
-    again = score_robustness(threshold, samples, 2)
-    for name, matrix in scores.items():
-        np.testing.assert_array_equal(matrix.counts, again[name].counts)
+def test_robustness_and_one_degradation_exclude_one_another(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match='robustness and degrade exclude one another'):
+        EvaluationConfig(
+            [tmp_path], [IMAGE_TOPIC], [LABEL_TOPIC], degradation=Degradation.BLUR, robustness=True
+        )
 
 
 @pytest.mark.parametrize('kind', [Degradation.JPEG, Degradation.NOISE])

@@ -71,6 +71,7 @@ def test_the_file_explains_itself(random_weights: Path) -> None:
     values = {key: json.loads(text) for key, text in metadata.items()}
     assert values == {
         'model': 'spssn',
+        'temperature': 1.0,
         'options': {'chain_length': 2},
         'classes': list(CAMVID.names),
         'palette': [list(color) for color in CAMVID.palette],

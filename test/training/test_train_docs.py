@@ -41,5 +41,5 @@ def test_every_recipe_is_listed() -> None:
 
 
 def test_every_degradation_is_named() -> None:
-    last = PAGE.rsplit('`spssn evaluate BAG --degrade', 1)[1]
+    last = PAGE.rsplit('`spssn evaluate BAG --robustness', 1)[1]
     assert set(re.findall(r'\w+', last)) >= {kind.value for kind in Degradation}

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from spssn_ros.evaluation.calibration import Calibration
 from spssn_ros.evaluation.report.compare import short_names
 from spssn_ros.evaluation.report.gallery import Gallery, Shown
 from spssn_ros.evaluation.report.timeline import Curve, Source
@@ -163,6 +164,29 @@ def timeline_figure(gallery: Gallery, scheme: Scheme) -> 'Figure':
     for side in ('top', 'right', 'left'):
         axes.spines[side].set_visible(False)
     axes.tick_params(axis='y', length=0)
+    return figure
+
+
+def reliability_figure(calibration: Calibration, scheme: Scheme) -> 'Figure':
+    """Draw accuracy over confidence, and below it the share of pixels at each confidence."""
+    colors = scheme.value
+    bins = calibration.bins()
+    middles = [(part.lowest + part.highest) / 2 for part in bins]
+    width = 0.92 / len(bins)
+    figure, axes = _new_figure(4.6, 4.6, scheme)
+    axes.plot([0, 1], [0, 1], color=colors.text, linewidth=0.8, linestyle=(0, (4, 3)))
+    accuracies = np.nan_to_num([part.accuracy for part in bins])
+    axes.bar(middles, accuracies, width, color=colors.curves[0], label='accuracy')
+    shares = [-0.5 * part.share for part in bins]
+    axes.bar(middles, shares, width, color=colors.curves[1], label='share of pixels')
+    axes.set_xlim(0, 1)
+    axes.set_ylim(-0.52, 1.02)
+    axes.set_yticks([-0.5, -0.25, 0, 0.25, 0.5, 0.75, 1], ['1', '0.5', '0', '', '0.5', '', '1'])
+    axes.axhline(0, color=colors.text, linewidth=0.8)
+    axes.set_xlabel('confidence')
+    axes.set_ylabel('share of pixels (down), accuracy (up)')
+    for side in ('top', 'right'):
+        axes.spines[side].set_visible(False)
     return figure
 
 

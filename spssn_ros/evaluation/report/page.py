@@ -92,6 +92,7 @@ def render(result: EvaluationResult, gallery: Gallery, about: About) -> str:
         mean=rows.mean_row(result, about.compared),
         unknown=bool(result.matrix.unknown.any()),
         confusion=_drawing(lambda scheme: figures.confusion_figure(result, scheme)),
+        reliability=_reliability(result),
         timeline=_drawing(lambda scheme: figures.timeline_figure(gallery, scheme)),
         window_s=max((curve.window_ns for curve in curves.values()), default=0) / 1e9,
         worst=[show(frame) for frame in gallery.worst],
@@ -102,6 +103,13 @@ def render(result: EvaluationResult, gallery: Gallery, about: About) -> str:
         weights=list(_weights(about.info)) if about.info else [],
         machine=[(key, value) for key, value in about.run.machine.items() if value is not None],
     )
+
+
+def _reliability(result: EvaluationResult) -> _Drawing | None:
+    calibration = result.calibration
+    if calibration is None:
+        return None
+    return _drawing(lambda scheme: figures.reliability_figure(calibration, scheme))
 
 
 def _template() -> jinja2.Template:
@@ -194,6 +202,7 @@ def _weights(info: WeightsInfo) -> Iterator[tuple[str, str]]:
     yield 'trained at', f'{width} x {height} pixels'
     for name in ('mean', 'std'):
         yield f'normalisation {name}', ', '.join(map(str, getattr(info.normalisation, name)))
+    yield 'temperature', f'{info.temperature:.4g}'
     for name in ('options', 'recipe', 'scores'):
         yield from _flat(name, getattr(info, name))
     yield 'licence', info.licence or _NOTHING

@@ -64,6 +64,19 @@ def category_table(result: EvaluationResult) -> Table | None:
     return table
 
 
+def robustness_table(result: EvaluationResult) -> Table:
+    """Return the table of the mIoU under each degradation, and what it loses in points."""
+    table = Table('images', title='')
+    for header in ('mIoU %', 'change'):
+        table.add_column(header, justify='right')
+    clean = result.matrix.miou()
+    table.add_row('clean', _percent(clean), '')
+    for name, matrix in result.degraded.items():
+        change = (matrix.miou() - clean) * 100
+        table.add_row(name.replace('_', ' '), _percent(matrix.miou()), f'{change:+.2f}')
+    return table
+
+
 def print_scores(
     result: EvaluationResult, console: Console | None = None, compared: Sequence[Earlier] = ()
 ) -> None:
@@ -78,6 +91,10 @@ def print_scores(
         f'mIoU {matrix.miou():.2%}, class average {matrix.class_average():.2%}, '
         f'global average {matrix.global_average():.2%} over {result.frames} frames'
     )
+    if result.calibration is not None:
+        console.print(f'expected calibration error {result.calibration.expected_error():.2%}')
+    if result.degraded:
+        console.print(robustness_table(result))
     absent = matrix.absent(result.label_set.names)
     if absent:
         names = escape(', '.join(absent))
