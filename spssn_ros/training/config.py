@@ -78,6 +78,8 @@ class TrainConfig:
         warmup_iterations: linear rise of the learning rate at the start.
         poly_power: the learning rate falls as (1 - progress) ** power (SPSSN paper, sec. 5.2).
         class_weights: `none` or `log`.
+        class_weight_power: exponent of these weights. Full weights (1) find rare classes but also
+            see them where they are not; a lower power costs recall and gains precision.
         ohem: online hard example mining: only pixels whose true class has a probability below
             this count, but at least the hardest sixteenth; 0.7 is usual, 0 for none.
         label_smoothing: part of the truth spread over all classes (Szegedy et al. 2016), 0 for
@@ -129,6 +131,7 @@ class TrainConfig:
     warmup_iterations: int = 100
     poly_power: float = 0.9
     class_weights: ClassWeights = ClassWeights.LOG
+    class_weight_power: float = 1.0
     ohem: float = 0.0
     label_smoothing: float = 0.0
     auxiliary_weight: float = 0.0
@@ -168,6 +171,7 @@ class TrainConfig:
             'weight_decay',
             'warmup_iterations',
             'poly_power',
+            'class_weight_power',
         ):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f'{name} is {getattr(self, name)}; give 0 or more')

@@ -254,7 +254,8 @@ class Trainer:
         for _, labels in self.data.train:
             counts += np.bincount(labels.reshape(-1), minlength=256)
         frequency = counts[:n] / max(1, counts[:n].sum())
-        return torch.from_numpy(1 / np.log(1.02 + frequency)).float()
+        weights = (1 / np.log(1.02 + frequency)) ** self.config.class_weight_power
+        return torch.from_numpy(weights).float()
 
     def _facts(self) -> dict[str, Any]:
         """Return what is neither in the recipe nor in the tensors."""

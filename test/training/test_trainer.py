@@ -289,11 +289,14 @@ def test_class_weights(tmp_path: Path) -> None:
     labels = np.array([[0] * 6 + [1] * 2 + [255] * 8] * 16, np.uint8)
     sample = (np.zeros((16, 16, 3), np.uint8), labels)
     three = LabelSet(('a', 'b', 'c'), ((0, 0, 0),) * 3)
-    for kind, expected in (
-        (ClassWeights.NONE, [1, 1, 1]),
-        (ClassWeights.LOG, 1 / np.log(1.02 + np.array([0.75, 0.25, 0]))),
+    full = 1 / np.log(1.02 + np.array([0.75, 0.25, 0]))
+    for kind, power, expected in (
+        (ClassWeights.NONE, 0.5, [1, 1, 1]),
+        (ClassWeights.LOG, 1.0, full),
+        (ClassWeights.LOG, 0.5, np.sqrt(full)),
     ):
-        run = Trainer(tiny(class_weights=kind), TrainingData(three, [sample] * 2), tmp_path)
+        config = tiny(class_weights=kind, class_weight_power=power)
+        run = Trainer(config, TrainingData(three, [sample] * 2), tmp_path)
         assert run.loss_weights.tolist() == pytest.approx(expected)
 
 
