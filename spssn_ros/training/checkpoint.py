@@ -53,7 +53,7 @@ def save_checkpoint(
         options=config.options,
         label_set=label_set,
         normalisation=Normalisation(),
-        input_size=config.crop,
+        input_size=config.crop if config.input_size == (0, 0) else config.input_size,
         recipe={**recipe, 'config': config.to_dict()},
         scores=recorded,
         licence=LICENCE,

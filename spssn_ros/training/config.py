@@ -61,6 +61,9 @@ class TrainConfig:
         epochs: passes over the training split.
         batch_size: images an iteration.
         crop: (width, height) in pixels of a training sample.
+        input_size: (width, height) at which frames enter the trained network: kept in the weights,
+            and validation scales frames to it as the engine does. None given: the crop's size is
+            kept, and validation takes frames as they are.
         scale: random scaling, lowest and highest factor (drawn log-uniformly).
         rotate_degrees: random rotation up to this angle either way.
         color: strength of brightness, contrast, gamma and saturation jitter, 0 for none.
@@ -115,6 +118,7 @@ class TrainConfig:
     epochs: int = 100
     batch_size: int = 8
     crop: tuple[int, int] = (480, 360)
+    input_size: tuple[int, int] = (0, 0)
     scale: tuple[float, float] = (0.5, 2.0)
     rotate_degrees: float = 0.0
     color: float = 0.3
@@ -158,6 +162,11 @@ class TrainConfig:
             raise ConfigError('batch_size is 1; batch norm in training needs at least 2')
         if min(self.crop) < 32:
             raise ConfigError(f'crop is {list(self.crop)}; give at least 32 a side')
+        if self.input_size != (0, 0) and min(self.input_size) < 32:
+            raise ConfigError(
+                f'input_size is {list(self.input_size)}; give at least 32 a side, or [0, 0] for '
+                'none'
+            )
         if not 0 < self.scale[0] <= self.scale[1]:
             raise ConfigError(f'scale is {list(self.scale)}; give [lowest, highest], above 0')
         if not self.learning_rate > 0:

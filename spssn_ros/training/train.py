@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
@@ -29,6 +30,8 @@ from tqdm import tqdm
 from spssn_ros.errors import ConfigError, TrainingError
 from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.evaluation.distributed import Processes
+from spssn_ros.inference.config import InputSize
+from spssn_ros.inference.preprocess import resize_frame
 from spssn_ros.models.network import Network
 from spssn_ros.training.arithmetic import Arithmetic, plain
 from spssn_ros.training.augment import Sample
@@ -88,6 +91,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         model, self.beginning = initial_network(config, data.label_set)
         with _enough_memory(config):
+            self.output_stride = model.output_stride
             self.model: Network = model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             self.average = None
             if config.ema_decay:
@@ -153,10 +157,18 @@ class Trainer:
         with torch.inference_mode():
             for i in range(self.processes.rank, len(samples), self.processes.count):
                 image, labels = samples[i]
+                image = self._at_input_size(image)
                 logits, _ = self.arithmetic.forward(plain(model), torch.from_numpy(image[None]))
                 logits = functional.interpolate(logits, labels.shape, mode='bilinear')
                 matrix.update(labels, logits.argmax(1)[0].to(torch.uint8).cpu().numpy())
         return self.exchange.merge(matrix)
+
+    def _at_input_size(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if self.config.input_size == (0, 0):
+            return image
+        frame = (image.shape[1], image.shape[0])
+        size = InputSize().for_frame(frame, self.config.input_size, self.output_stride)
+        return resize_frame(image, size)
 
     def _end_epoch(self, loss: float) -> dict[str, object]:
         """Validate and save where it is time to; return the epoch's row of the curve."""

@@ -96,6 +96,7 @@ def test_what_is_not_given_is_the_default(tmp_path: Path) -> None:
         ({'scale': [2, 0.5]}, r'^scale is \[2\.0, 0\.5\]; give \[lowest, highest\], above 0$'),
         ({'scale': [0, 1]}, r'^scale is \[0\.0, 1\.0\]; give \[lowest, highest\], above 0$'),
         ({'optimizer': 'adam'}, r"^optimizer is 'adam'; give one of sgd, adamw$"),
+        ({'input_size': [720, 16]}, r'^input_size is \[720, 16\]; give at least 32 a side'),
         ({'class_weights': None}, r'^class_weights is None; give one of none, log$'),
         ({'options': 3}, r'^options is 3; give something like \{\}$'),
         ({'train_splits': 'train'}, r"^train_splits is 'train'; give something like \['train'\]$"),

@@ -24,6 +24,7 @@ import torch
 from safetensors.torch import load_file
 
 from spssn_ros.errors import ConfigError, TrainingError, WeightsError
+from spssn_ros.evaluation import ConfusionMatrix
 from spssn_ros.evaluation.distributed import Processes
 from spssn_ros.inference import Segmenter
 from spssn_ros.labels import LabelSet
@@ -298,6 +299,17 @@ def test_class_weights(tmp_path: Path) -> None:
         config = tiny(class_weights=kind, class_weight_power=power)
         run = Trainer(config, TrainingData(three, [sample] * 2), tmp_path)
         assert run.loss_weights.tolist() == pytest.approx(expected)
+
+
+def test_validation_scales_frames_to_the_input_size_as_the_engine_does(tmp_path: Path) -> None:
+    trainer(tmp_path, input_size=(128, 96), ema_decay=0.0).run()
+    engine = Segmenter.from_weights(tmp_path / 'last.safetensors', 'cpu', 'float32', 'torch')
+    assert engine.info.input_size == (128, 96)
+    assert engine.input_size_for((64, 64)) == (112, 112)
+    matrix = ConfusionMatrix(2)
+    for image, labels in VAL:
+        matrix.update(labels, engine(image).labels)
+    assert engine.info.scores['miou'] == pytest.approx(matrix.miou(), abs=1e-3)
 
 
 def test_weights_decay_and_biases_do_not(tmp_path: Path) -> None:
