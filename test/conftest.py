@@ -15,7 +15,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +24,14 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope='session', autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what is compiled away from the user's, and between tests and the nodes they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('SPSSN_CACHE', str(tmp_path_factory.mktemp('cache')))
+        yield
 
 
 def pytest_collection_finish() -> None:

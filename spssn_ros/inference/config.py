@@ -132,7 +132,8 @@ class InferenceConfig:
         backend: what runs the network.
         precision: arithmetic of the network.
         input_size: the size at which frames enter the network.
-        cpu_threads: threads of the CPU backends; 0 leaves it to them.
+        cpu_threads: threads of the CPU backends; 0 for one a core, less one where there are more
+            than two.
 
     Raises:
         ConfigError: a negative number of threads.

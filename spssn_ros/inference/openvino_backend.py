@@ -13,6 +13,8 @@
 # limitations under the License.
 """Inference by OpenVINO on the CPU: about four times as fast as eager PyTorch there."""
 
+import hashlib
+import io
 import warnings
 from collections import OrderedDict
 
@@ -21,18 +23,27 @@ import openvino
 import torch
 from numpy.typing import NDArray
 from openvino import properties
+from torch import nn
 
 from spssn_ros.errors import DeviceError
 from spssn_ros.inference.backend import Segmentation
+from spssn_ros.inference.compiled_cache import CompiledCache, cache_folder, network_digest
 from spssn_ros.inference.config import Precision, Size
 from spssn_ros.inference.preprocess import FromUint8, resize_frame
+from spssn_ros.inference.rewrite import ClassesLast, separate_max_pools
+from spssn_ros.inference.threads import limit_threads
 from spssn_ros.inference.upsample_argmax import upsample_argmax, upsample_argmax_confidence
 
 _MAX_COMPILED = 4
+_ELEMENTS = {Precision.BFLOAT16: openvino.Type.bf16, Precision.FLOAT32: openvino.Type.f32}
 
 
-def to_openvino(network: FromUint8, size: Size) -> openvino.Model:
+def to_openvino(network: nn.Module, size: Size) -> openvino.Model:
     """Convert a network to an OpenVINO model for frames of one (width, height).
+
+    Args:
+        network: takes (1, H, W, 3) uint8 RGB, as `FromUint8` does.
+        size: (width, height).
 
     Raises:
         RuntimeError: OpenVINO cannot express the network.
@@ -54,10 +65,12 @@ def to_openvino(network: FromUint8, size: Size) -> openvino.Model:
 class OpenVinoBackend:
     """Compiles a network once for every input size and runs it.
 
+    What was compiled is kept on disk for the next process; see `compiled_cache`.
+
     Args:
         network: batch norm folded.
         precision: float32 or bfloat16.
-        cpu_threads: of the inference; 0 leaves it to OpenVINO.
+        cpu_threads: of the inference; 0 for `available_threads`.
 
     Raises:
         DeviceError: OpenVINO cannot convert or compile the network.
@@ -65,43 +78,86 @@ class OpenVinoBackend:
     """
 
     def __init__(self, network: FromUint8, precision: Precision, cpu_threads: int) -> None:
-        self.network = network
-        element = openvino.Type.bf16 if precision is Precision.BFLOAT16 else openvino.Type.f32
+        self.network = ClassesLast(separate_max_pools(network)).eval()
+        self.threads = limit_threads(cpu_threads)
+        self.description = f'openvino {precision.value} on cpu'
         self._settings = {
             properties.hint.performance_mode(): properties.hint.PerformanceMode.LATENCY,
-            properties.hint.inference_precision(): element,
-            properties.inference_num_threads(): cpu_threads,
+            properties.hint.inference_precision(): _ELEMENTS[precision],
+            properties.inference_num_threads(): self.threads,
         }
+        self._core = openvino.Core()
+        self._cache = CompiledCache(cache_folder())
+        self._digest = hashlib.sha256(
+            '\n'.join(
+                (
+                    network_digest(self.network),
+                    repr(sorted((str(k), str(v)) for k, v in self._settings.items())),
+                    openvino.get_version(),
+                    torch.__version__,
+                    torch.backends.cpu.get_cpu_capability(),
+                    str(self._core.get_property('CPU', 'FULL_DEVICE_NAME')),
+                    str(self._core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')),
+                )
+            ).encode()
+        )
         self._compiled: OrderedDict[Size, openvino.InferRequest] = OrderedDict()
-        self.description = f'openvino {precision.value} on cpu'
 
     def segment(
         self, rgb: NDArray[np.uint8], input_size: Size, output_size: Size, with_confidence: bool
     ) -> Segmentation:
         """See `Backend.segment`."""
-        request = self._request(input_size)
-        frame = resize_frame(rgb, input_size)
-        request.infer([frame[None]], share_inputs=True)
-        logits = request.get_output_tensor(0).data[0]
+        logits = self.logits(resize_frame(rgb, input_size))
         if with_confidence:
-            return Segmentation(*upsample_argmax_confidence(logits, output_size))
-        return Segmentation(upsample_argmax(logits, output_size))
+            return Segmentation(*upsample_argmax_confidence(logits, output_size, self.threads))
+        return Segmentation(upsample_argmax(logits, output_size, self.threads))
+
+    def logits(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Map (H, W, 3) uint8 RGB, contiguous, to (C, h, w), valid until the next call."""
+        request = self._request((frame.shape[1], frame.shape[0]))
+        request.infer([frame[None]], share_inputs=True)
+        grid: NDArray[np.float32] = request.get_output_tensor(0).data[0]
+        return grid.transpose(2, 0, 1)
 
     def _request(self, size: Size) -> openvino.InferRequest:
         if size in self._compiled:
             self._compiled.move_to_end(size)
             return self._compiled[size]
+        compiled = self._load(size)
+        if compiled is None:
+            compiled = self._compile(size)
+        self._compiled[size] = compiled.create_infer_request()
+        while len(self._compiled) > _MAX_COMPILED:
+            self._compiled.popitem(last=False)
+        return self._compiled[size]
+
+    def _load(self, size: Size) -> openvino.CompiledModel | None:
+        data = self._cache.load(self._entry(size))
+        if data is None:
+            return None
+        try:
+            return self._core.import_model(data, 'CPU', self._settings)
+        except RuntimeError:
+            self._cache.remove(self._entry(size))
+            return None
+
+    def _compile(self, size: Size) -> openvino.CompiledModel:
         width, height = size
         try:
             model = to_openvino(self.network, size)
-            compiled = openvino.Core().compile_model(model, 'CPU', self._settings)
+            compiled = self._core.compile_model(model, 'CPU', self._settings)
         except RuntimeError as error:
             reason = ' '.join(str(error).split())[:300]
             raise DeviceError(
                 f'OpenVINO cannot compile the network at {width}x{height} ({reason}); give '
                 "backend 'torch'"
             ) from error
-        self._compiled[size] = compiled.create_infer_request()
-        while len(self._compiled) > _MAX_COMPILED:
-            self._compiled.popitem(last=False)
-        return self._compiled[size]
+        stream = io.BytesIO()
+        compiled.export_model(stream)
+        self._cache.store(self._entry(size), stream.getvalue())
+        return compiled
+
+    def _entry(self, size: Size) -> str:
+        digest = self._digest.copy()
+        digest.update(f'\n{size[0]}x{size[1]}'.encode())
+        return digest.hexdigest()

@@ -22,6 +22,7 @@ from spssn_ros.errors import DeviceError
 from spssn_ros.inference.backend import Backend
 from spssn_ros.inference.config import BackendName, Device, InferenceConfig, Precision
 from spssn_ros.inference.preprocess import FromUint8
+from spssn_ros.inference.say_once import say_once
 from spssn_ros.inference.torch_backend import TorchBackend
 
 
@@ -68,6 +69,11 @@ def plan(config: InferenceConfig) -> Plan:
         device = Device.CUDA if has_cuda else Device.CPU
     if backend is BackendName.AUTO:
         on_cpu = BackendName.OPENVINO if has_openvino else BackendName.TORCH
+        if device is Device.CPU and not has_openvino:
+            say_once(
+                'openvino is not installed, so PyTorch runs the network, several times slower; '
+                'pip install openvino'
+            )
         backend = on_cpu if device is Device.CPU else BackendName.TORCH
     if precision is Precision.AUTO:
         if device is Device.CUDA:

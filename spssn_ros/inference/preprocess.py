@@ -60,12 +60,13 @@ class FromUint8(nn.Module):
         super().__init__()
         self.model = model
         mean, std = torch.tensor(normalisation.mean), torch.tensor(normalisation.std)
-        self.register_buffer('scale', (1 / (255 * std)).reshape(1, 3, 1, 1))
-        self.register_buffer('offset', (-mean / std).reshape(1, 3, 1, 1))
+        self.register_buffer('scale', 1 / (255 * std))
+        self.register_buffer('offset', -mean / std)
         self.register_buffer('inverse_temperature', torch.tensor(1 / temperature))
 
     def forward(self, frames: Tensor) -> Tensor:
         """Map (N, H, W, 3) uint8 to logits (N, C, ceil(H/stride), ceil(W/stride))."""
-        x = frames.permute(0, 3, 1, 2).float() * self.scale + self.offset
+        # Channels last all the way: compiled graphs need not move a value.
+        x = (frames.float() * self.scale + self.offset).permute(0, 3, 1, 2)
         logits: Tensor = self.model(x)
         return logits * self.inverse_temperature

@@ -25,6 +25,7 @@ from spssn_ros.errors import GpuMemoryError
 from spssn_ros.inference.backend import Segmentation
 from spssn_ros.inference.config import Device, Precision, Size
 from spssn_ros.inference.preprocess import FromUint8, resize_frame
+from spssn_ros.inference.threads import limit_threads
 from spssn_ros.inference.upsample_argmax import upsample_argmax, upsample_argmax_confidence
 
 _DTYPES = {
@@ -43,7 +44,7 @@ class TorchBackend:
         network: batch norm folded, on the CPU.
         device: CUDA or CPU.
         precision: of the convolutions.
-        cpu_threads: of this process's torch; 0 leaves them as they are.
+        cpu_threads: on the CPU; 0 for `limit_threads` to choose.
 
     Raises:
         GpuMemoryError: the network does not fit.
@@ -53,8 +54,7 @@ class TorchBackend:
     def __init__(
         self, network: FromUint8, device: Device, precision: Precision, cpu_threads: int
     ) -> None:
-        if device is Device.CPU and cpu_threads > 0:
-            torch.set_num_threads(cpu_threads)
+        self.threads = limit_threads(cpu_threads) if device is Device.CPU else 0
         self.device = torch.device(device.value)
         self.dtype = _DTYPES[precision]
         with _explained('the network'):
@@ -78,10 +78,10 @@ class TorchBackend:
         with self._autocast():
             logits = self.network(torch.from_numpy(frame[None]).to(self.device))
         if self.device.type == 'cpu':
-            planes = logits[0].float().contiguous().numpy()
+            grid = logits[0].float().numpy()
             if with_confidence:
-                return Segmentation(*upsample_argmax_confidence(planes, output_size))
-            return Segmentation(upsample_argmax(planes, output_size))
+                return Segmentation(*upsample_argmax_confidence(grid, output_size, self.threads))
+            return Segmentation(upsample_argmax(grid, output_size, self.threads))
         upsampled = functional.interpolate(
             logits.float(), output_size[::-1], mode='bilinear', align_corners=False
         )[0]

@@ -14,59 +14,56 @@
 """From logits on the network's grid to full-size labels, on the CPU.
 
 A full-size volume of logits, (C, H, W) float32, would cost far more to write and read again than
-the arithmetic: classes are upsampled one at a time against a running maximum.
+the arithmetic, and most of it is not needed: see `upsample_cells`.
 """
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from spssn_ros.inference.config import Size
+from spssn_ros.inference.say_once import say_once
+from spssn_ros.inference.threads import available_threads
+from spssn_ros.inference.upsample_planes import upsample_planes
 
 
-def upsample_argmax(logits: NDArray[np.float32], size: Size) -> NDArray[np.uint8]:
+def upsample_argmax(
+    logits: NDArray[np.float32], size: Size, threads: int = 0
+) -> NDArray[np.uint8]:
     """Return the class with the greatest bilinearly upsampled logit at every pixel.
 
     Args:
-        logits: (C, h, w) float32.
+        logits: (C, h, w) float32; fastest where its memory has the classes last.
         size: (width, height) of the result.
+        threads: to share the work; 0 for those that this process may use.
 
     Returns:
         (H, W) uint8 class ids; the lower id where two are equal.
 
     """
-    return _winners(logits, size)[0]
+    return _upsample(logits, size, False, threads)[0]
 
 
 def upsample_argmax_confidence(
-    logits: NDArray[np.float32], size: Size
+    logits: NDArray[np.float32], size: Size, threads: int = 0
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return the labels of `upsample_argmax` and the winners' softmax probability x 255.
 
     Both are (H, W) uint8.
     """
-    labels, best = _winners(logits, size)
-    total = np.zeros_like(best)
-    for plane in logits:
-        cv2.add(total, cv2.exp(_upsample(plane, size) - best), dst=total)
-    return labels, np.rint(255 / total).astype(np.uint8)
+    labels, confidence = _upsample(logits, size, True, threads)
+    assert confidence is not None
+    return labels, confidence
 
 
-def _winners(
-    logits: NDArray[np.float32], size: Size
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    labels = np.zeros(size[::-1], np.uint8)
-    best = _upsample(logits[0], size)
-    wins = np.empty(labels.shape, np.bool_)
-    for class_id, plane in enumerate(logits[1:], start=1):
-        upsampled = _upsample(plane, size)
-        np.greater(upsampled, best, out=wins)
-        np.copyto(labels, np.uint8(class_id), where=wins)
-        np.maximum(best, upsampled, out=best)
-    return labels, best
-
-
-def _upsample(plane: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
-    # OpenCV's INTER_LINEAR has half-pixel centres and clamps at the edge, as
-    # torch's interpolate(align_corners=False) does, by which the networks are trained.
-    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), np.float32)
+def _upsample(
+    logits: NDArray[np.float32], size: Size, with_confidence: bool, threads: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    try:
+        from spssn_ros.inference.upsample_cells import upsample_cells
+    except ImportError as error:
+        say_once(
+            f'labels are upsampled by OpenCV, several times slower, since numba is not there '
+            f'({error}); pip install numba'
+        )
+        return upsample_planes(logits, size, with_confidence)
+    return upsample_cells(logits, size, with_confidence, threads or available_threads())

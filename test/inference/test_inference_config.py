@@ -13,6 +13,8 @@
 # limitations under the License.
 """Settings of inference are read from text, and the input size follows its rules."""
 
+import logging
+
 import pytest
 import torch
 
@@ -27,6 +29,7 @@ from spssn_ros.inference.config import (
     parse_size,
 )
 from spssn_ros.inference.plan import Plan, plan
+from spssn_ros.inference.say_once import say_once
 
 TRAINED = (480, 360)
 
@@ -157,6 +160,22 @@ def test_auto_is_resolved_by_what_is_there(
     machine.has(cuda, openvino, bfloat16)
     device, name, precision = expected
     assert plan(InferenceConfig()) == Plan(Device(device), BackendName(name), Precision(precision))
+
+
+def test_a_missing_openvino_is_said_once(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine.has(cuda=False, openvino=False)
+    say_once.cache_clear()
+    with caplog.at_level(logging.WARNING, 'spssn_ros'):
+        plan(InferenceConfig.parse(backend='torch'))
+        assert not caplog.records
+        for _ in range(3):
+            plan(InferenceConfig())
+    assert [record.message for record in caplog.records] == [
+        'openvino is not installed, so PyTorch runs the network, several times slower; '
+        'pip install openvino'
+    ]
 
 
 def test_what_is_asked_for_is_kept(machine: Machine) -> None:

@@ -174,24 +174,20 @@ def test_openvino_agrees_with_torch(
 
 
 def test_openvino_forgets_old_sizes(random_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    openvino_backend = pytest.importorskip('spssn_ros.inference.openvino_backend')
+    pytest.importorskip('openvino')
+    backend = Segmenter.from_weights(random_weights, device='cpu', backend='openvino').backend
     compiled: list[tuple[int, int]] = []
 
-    class Core:
-        def compile_model(self, model: Any, device: str, settings: Any) -> Any:
-            compiled.append(model)
-            return self
-
+    class Compiled:
         def create_infer_request(self) -> object:
             return object()
 
-    monkeypatch.setattr(openvino_backend.openvino, 'Core', Core)
-    monkeypatch.setattr(
-        openvino_backend.openvino,
-        'convert_model',
-        lambda network, example_input, input: (input[2], input[1]),
-    )
-    backend = Segmenter.from_weights(random_weights, device='cpu', backend='openvino').backend
+    def compile_for(size: tuple[int, int]) -> Compiled:
+        compiled.append(size)
+        return Compiled()
+
+    monkeypatch.setattr(backend, '_load', lambda size: None)
+    monkeypatch.setattr(backend, '_compile', compile_for)
     sizes = [(32, 32), (64, 32), (96, 32), (128, 32)]
     for size in [*sizes, (32, 32), (160, 32), (32, 32), (64, 32)]:
         backend._request(size)

@@ -13,12 +13,39 @@
 # limitations under the License.
 """Labels and confidence from small logits equal PyTorch's on the full-size volume."""
 
+import importlib.util
+import logging
+import sys
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
+from spssn_ros.inference.say_once import say_once
 from spssn_ros.inference.upsample_argmax import upsample_argmax, upsample_argmax_confidence
+
+HAS_NUMBA = importlib.util.find_spec('numba') is not None
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(
+            'numba', marks=pytest.mark.skipif(not HAS_NUMBA, reason='numba is not installed')
+        ),
+        'opencv',
+    ],
+    autouse=True,
+)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Every test holds for both ways."""
+    if request.param == 'opencv':
+        # What an import finds where numba is not installed.
+        monkeypatch.setitem(sys.modules, 'numba', None)
+        monkeypatch.delitem(sys.modules, 'spssn_ros.inference.upsample_cells', raising=False)
+    return request.param
+
 
 SIZES = [
     # logits (C, h, w), labels (width, height)
@@ -30,6 +57,8 @@ SIZES = [
     ((4, 1, 9), (70, 3)),
     ((5, 40, 30), (13, 17)),
     ((1, 4, 4), (32, 32)),
+    # Parts of the rows for several threads.
+    ((7, 30, 40), (640, 480)),
 ]
 
 
@@ -38,17 +67,40 @@ def reference(logits: np.ndarray, size: tuple[int, int]) -> torch.Tensor:
     return functional.interpolate(volume, size[::-1], mode='bilinear', align_corners=False)[0]
 
 
+def noise(shape: tuple[int, int, int]) -> np.ndarray:
+    return np.random.default_rng(0).normal(0, 3, shape).astype(np.float32)
+
+
+def regions(shape: tuple[int, int, int]) -> np.ndarray:
+    """Classes that win by far over whole regions, as in a real frame, with narrow borders."""
+    classes, height, width = shape
+    y, x = np.mgrid[:height, :width]
+    middle = np.random.default_rng(1).uniform(0, 1, (classes, 2))
+    distance = np.hypot(
+        y[None] - middle[:, 0, None, None] * height, x[None] - middle[:, 1, None, None] * width
+    )
+    return (-4 * distance).astype(np.float32)
+
+
+@pytest.mark.parametrize('threads', [1, 3])
+@pytest.mark.parametrize('logits_of', [noise, regions])
 @pytest.mark.parametrize(('shape', 'size'), SIZES)
-def test_labels_and_confidence(shape: tuple[int, int, int], size: tuple[int, int]) -> None:
-    logits = np.random.default_rng(0).normal(0, 3, shape).astype(np.float32)
+def test_labels_and_confidence(
+    shape: tuple[int, int, int], size: tuple[int, int], logits_of: object, threads: int
+) -> None:
+    logits = logits_of(shape)
     volume = reference(logits, size)
-    labels, confidence = upsample_argmax_confidence(logits, size)
-    np.testing.assert_array_equal(upsample_argmax(logits, size), labels)
+    labels, confidence = upsample_argmax_confidence(logits, size, threads)
+    alone = upsample_argmax(logits, size, threads)
+    assert (alone != labels).sum() <= 1e-4 * labels.size
     assert labels.shape == confidence.shape == (size[1], size[0])
     assert labels.dtype == confidence.dtype == np.uint8
     # Another winner only where two are as good as equal.
     chosen = volume.gather(0, torch.from_numpy(labels)[None].long())[0]
-    assert (volume.amax(0) - chosen).max() <= 1e-5
+    tolerance = 1e-6 * max(10.0, float(volume.abs().max()))
+    assert (volume.amax(0) - chosen).max() <= tolerance
+    chosen = volume.gather(0, torch.from_numpy(alone)[None].long())[0]
+    assert (volume.amax(0) - chosen).max() <= tolerance
     probability = volume.softmax(0).amax(0).numpy()
     assert np.abs(confidence / 255 - probability).max() <= 1 / 255
 
@@ -71,3 +123,23 @@ def test_great_logits_do_not_overflow() -> None:
     labels, confidence = upsample_argmax_confidence(logits, (2, 2))
     assert (labels == 0).all()
     assert (confidence == 255).all()
+
+
+def test_the_classes_may_lie_last_in_memory() -> None:
+    logits = regions((5, 9, 7))
+    last = np.ascontiguousarray(logits.transpose(1, 2, 0)).transpose(2, 0, 1)
+    for one, other in zip(
+        upsample_argmax_confidence(logits, (50, 60)),
+        upsample_argmax_confidence(last, (50, 60)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_missing_numba_is_said_once(way: str, caplog: pytest.LogCaptureFixture) -> None:
+    say_once.cache_clear()
+    with caplog.at_level(logging.WARNING, 'spssn_ros'):
+        for _ in range(3):
+            upsample_argmax(np.zeros((2, 2, 2), np.float32), (8, 8))
+    expected = [] if way == 'numba' else ['labels are upsampled by OpenCV, several times slower']
+    assert [record.message.split(', since')[0] for record in caplog.records] == expected

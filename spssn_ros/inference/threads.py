@@ -1,0 +1,55 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""How many threads inference takes on the CPU."""
+
+import os
+from pathlib import Path
+
+import cv2
+import torch
+
+_TOPOLOGY = Path('/sys/devices/system/cpu')
+
+
+def available_threads(topology: Path = _TOPOLOGY) -> int:
+    """Return the threads for `cpu_threads: 0`.
+
+    One for each physical core that this process may use, as a core's second thread adds nothing
+    to arithmetic; where there are more than two, one is left to drivers and other nodes.
+    """
+    usable = os.sched_getaffinity(0) if hasattr(os, 'sched_getaffinity') else set[int]()
+    if not usable:
+        usable = set(range(os.cpu_count() or 1))
+    cores = {_siblings(topology, cpu) for cpu in usable}
+    return len(cores) if len(cores) <= 2 else len(cores) - 1
+
+
+def limit_threads(cpu_threads: int) -> int:
+    """Give PyTorch and OpenCV, in this process, so many threads, and return the number.
+
+    0 stands for `available_threads`, or what PyTorch has been limited to.
+    """
+    threads = cpu_threads or min(available_threads(), torch.get_num_threads())
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+    return threads
+
+
+def _siblings(topology: Path, cpu: int) -> str:
+    """Return text that is the same for the threads of one core."""
+    try:
+        file = topology / f'cpu{cpu}' / 'topology' / 'thread_siblings_list'
+        return file.read_text(encoding='ascii').strip()
+    except OSError:
+        return str(cpu)
