@@ -14,7 +14,13 @@
 """Speed of the networks and of the engine. Needs no ROS."""
 
 from spssn_ros.benchmarking.counting import ModelCount, count_gflops, count_model
-from spssn_ros.benchmarking.engine import EngineBenchmark, benchmark_engine
+from spssn_ros.benchmarking.engine import (
+    EngineBenchmark,
+    EngineResult,
+    Score,
+    benchmark_engine,
+    score_camvid,
+)
 from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.benchmarking.models import ModelResult, ModelsBenchmark, benchmark_models
 from spssn_ros.benchmarking.published import COUNTED_AT, PUBLISHED
@@ -26,13 +32,16 @@ __all__ = [
     'FORWARD_NOTE',
     'PUBLISHED',
     'EngineBenchmark',
+    'EngineResult',
     'ModelCount',
     'ModelResult',
     'ModelsBenchmark',
+    'Score',
     'Timing',
     'benchmark_engine',
     'benchmark_models',
     'count_gflops',
     'count_model',
     'describe_machine',
+    'score_camvid',
 ]

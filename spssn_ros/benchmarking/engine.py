@@ -11,18 +11,28 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Speed of the engine, end to end: a uint8 frame in, labels of its size out."""
+"""Speed and agreement of the engine, end to end: a uint8 frame in, labels of its size out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from spssn_ros.benchmarking.baseline import EagerPyTorch
 from spssn_ros.benchmarking.timing import Timing, time_calls
+from spssn_ros.datasets.camvid import find_camvid, read_pair
 from spssn_ros.errors import ConfigError, DeviceError
-from spssn_ros.inference import InferenceConfig, Segmenter
+from spssn_ros.evaluation import ConfusionMatrix
+from spssn_ros.inference import InferenceConfig, Segmentation, Segmenter
 from spssn_ros.inference.config import BackendName, Device, Size
 from spssn_ros.inference.plan import plan
-from spssn_ros.models import load_weights
+from spssn_ros.inference.upsample_argmax import upsample_argmax, upsample_argmax_confidence
+from spssn_ros.labels import CITYSCAPES
+from spssn_ros.models import Network, Normalisation, WeightsInfo, create_model, load_weights
 from spssn_ros.synthetic import StreetScene
 
 # The engines take turns, so that what else the machine does meets all of them.
@@ -34,6 +44,17 @@ _COMBINATIONS = (
 )
 
 
+class Engine(Protocol):
+    """What is measured: a `Segmenter` or the baseline."""
+
+    @property
+    def description(self) -> str:
+        """'openvino bfloat16 on cpu', say."""
+
+    def __call__(self, rgb: NDArray[np.uint8], with_confidence: bool = False) -> Segmentation:
+        """Segment (H, W, 3) uint8 RGB."""
+
+
 @dataclass(frozen=True)
 class EngineBenchmark:
     """What to measure.
@@ -41,10 +62,12 @@ class EngineBenchmark:
     Attributes:
         sizes: (width, height) of the frames, which enter the network as they are.
         weights: path, or name of a shipped file.
+        models: names for `create_model`, 19 classes and random weights, to measure as well.
         iterations: timed frames an engine and size.
         device: 'auto' for all there are, 'cuda' or 'cpu'.
         precision: 'auto', 'float32', 'bfloat16' or 'float16'.
         cpu_threads: of the CPU engines, 0 for automatic.
+        camvid: a CamVid folder, on whose validation frames `score_camvid` scores; None for none.
 
     Raises:
         ConfigError: an option that cannot be used.
@@ -53,28 +76,42 @@ class EngineBenchmark:
 
     sizes: tuple[Size, ...]
     weights: str = 'spssn_camvid'
+    models: tuple[str, ...] = ()
     iterations: int = 50
     device: str = 'auto'
     precision: str = 'auto'
     cpu_threads: int = 0
+    camvid: Path | None = None
 
     def __post_init__(self) -> None:
         if self.iterations < 1:
             raise ConfigError(f'iterations is {self.iterations}; give at least 1')
+        for name in self.models:
+            create_model(name)
 
 
 @dataclass(frozen=True)
 class EngineResult:
-    """All engines at one size.
+    """All engines with one network at one size.
 
     Attributes:
+        network: weights, or name of the network with random ones.
         size: (width, height).
-        timings: by description ('openvino bfloat16 on cpu', say).
+        timings: labels alone, by description ('openvino bfloat16 on cpu', say); first the
+            baseline.
+        with_confidence: labels and confidence, likewise.
+        stages: parts of OpenVINO's time: 'network', from frame to logits, 'upsample_argmax' and
+            'upsample_argmax_confidence', from these to what is returned.
+        differing: share of pixels whose label is not the baseline's.
 
     """
 
+    network: str
     size: Size
     timings: dict[str, Timing]
+    with_confidence: dict[str, Timing]
+    stages: dict[str, Timing]
+    differing: dict[str, float]
 
     def times_as_fast(self) -> dict[str, float]:
         """Return by how much each engine is faster than the first, at the median."""
@@ -85,8 +122,24 @@ class EngineResult:
         }
 
 
+@dataclass(frozen=True)
+class Score:
+    """One engine on CamVid's validation frames.
+
+    Attributes:
+        miou: mean intersection over union.
+        differing: share of pixels whose label is not the baseline's.
+        frames: number of frames.
+
+    """
+
+    miou: float
+    differing: float
+    frames: int
+
+
 def benchmark_engine(config: EngineBenchmark) -> Iterator[EngineResult]:
-    """Measure every engine that there is, size by size.
+    """Measure every engine that there is, network by network and size by size.
 
     Raises:
         DeviceError: there is none as asked for.
@@ -94,10 +147,60 @@ def benchmark_engine(config: EngineBenchmark) -> Iterator[EngineResult]:
 
     """
     configs = _available(config)
+    for name, model, info in _networks(config):
+        engines = _engines(model, info, configs)
+        for size in config.sizes:
+            frame = StreetScene(0, *size).render(0.0)[0]
+            expected = engines[0](frame).labels
+            differing = {e.description: _differing(e(frame).labels, expected) for e in engines}
+            yield EngineResult(
+                name,
+                size,
+                _take_turns(_calls(engines, frame, False), config.iterations),
+                _take_turns(_calls(engines, frame, True), config.iterations),
+                _take_turns(_stages(engines, frame), config.iterations),
+                differing,
+            )
+
+
+def score_camvid(config: EngineBenchmark) -> dict[str, Score]:
+    """Score every engine with `config.weights` on CamVid's validation frames.
+
+    Raises:
+        DatasetError: no such folder, or not CamVid's.
+
+    """
+    if config.camvid is None:
+        return {}
     model, info = load_weights(config.weights)
+    engines = _engines(model, info, _available(config))
+    samples = find_camvid(config.camvid, 'val')
+    matrices = {e.description: ConfusionMatrix(len(info.label_set)) for e in engines}
+    differing = dict.fromkeys(matrices, 0.0)
+    for sample in samples:
+        rgb, truth = read_pair(sample)
+        expected = engines[0](rgb).labels
+        for engine in engines:
+            labels = engine(rgb).labels
+            matrices[engine.description].update(truth, labels)
+            differing[engine.description] += _differing(labels, expected) / len(samples)
+    return {
+        name: Score(round(matrix.miou(), 4), round(differing[name], 6), len(samples))
+        for name, matrix in matrices.items()
+    }
+
+
+def _networks(config: EngineBenchmark) -> Iterator[tuple[str, Network, WeightsInfo]]:
+    yield (config.weights, *load_weights(config.weights))
+    for name in config.models:
+        info = WeightsInfo(name, {}, CITYSCAPES, Normalisation(), config.sizes[0])
+        yield f'{name}, random weights', create_model(name).eval(), info
+
+
+def _engines(model: Network, info: WeightsInfo, configs: list[InferenceConfig]) -> list[Engine]:
+    # These set the number of threads, which the baseline then has too.
     segmenters = [Segmenter(model, info, settings) for settings in configs]
-    for size in config.sizes:
-        yield EngineResult(size, _take_turns(segmenters, size, config.iterations))
+    return [EagerPyTorch(model, info), *segmenters]
 
 
 def _available(config: EngineBenchmark) -> list[InferenceConfig]:
@@ -123,15 +226,43 @@ def _available(config: EngineBenchmark) -> list[InferenceConfig]:
     return found
 
 
-def _take_turns(segmenters: list[Segmenter], size: Size, iterations: int) -> dict[str, Timing]:
-    frame = StreetScene(0, *size).render(0.0)[0]
+def _calls(
+    engines: list[Engine], frame: NDArray[np.uint8], with_confidence: bool
+) -> dict[str, Callable[[], object]]:
+    return {e.description: partial(e, frame, with_confidence) for e in engines}
+
+
+def _stages(engines: list[Engine], frame: NDArray[np.uint8]) -> dict[str, Callable[[], object]]:
+    try:
+        from spssn_ros.inference.openvino_backend import OpenVinoBackend
+    except ImportError:
+        return {}
+    size = (frame.shape[1], frame.shape[0])
+    for engine in engines:
+        if isinstance(engine, Segmenter) and isinstance(engine.backend, OpenVinoBackend):
+            backend = engine.backend
+            logits, threads = backend.logits(frame).copy('K'), backend.threads
+            return {
+                'network': partial(backend.logits, frame),
+                'upsample_argmax': partial(upsample_argmax, logits, size, threads),
+                'upsample_argmax_confidence': partial(
+                    upsample_argmax_confidence, logits, size, threads
+                ),
+            }
+    return {}
+
+
+def _differing(labels: NDArray[np.uint8], expected: NDArray[np.uint8]) -> float:
+    return round(float((labels != expected).mean()), 6)
+
+
+def _take_turns(calls: dict[str, Callable[[], object]], iterations: int) -> dict[str, Timing]:
     times_ms: dict[str, list[float]] = {}
     for start in range(0, iterations, _TURN_ITERATIONS):
         turn = min(_TURN_ITERATIONS, iterations - start)
-        for segmenter in segmenters:
+        for name, call in calls.items():
             # Not timed: compiles the first time, and after that brings its data into the caches.
-            segmenter(frame)
+            call()
             # The labels are in the host's memory when a call returns, on CUDA too.
-            found = time_calls(partial(segmenter, frame), turn, on_cuda=False)
-            times_ms.setdefault(segmenter.description, []).extend(found)
+            times_ms.setdefault(name, []).extend(time_calls(call, turn, on_cuda=False))
     return {name: Timing.of(values) for name, values in times_ms.items()}

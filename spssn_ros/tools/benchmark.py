@@ -15,24 +15,24 @@
 
 import argparse
 from collections.abc import Callable
-from dataclasses import asdict
+from pathlib import Path
 
 from rich.table import Table
 
 from spssn_ros.benchmarking import (
-    ENGINE_NOTE,
     EngineBenchmark,
     benchmark_engine,
     describe_machine,
+    score_camvid,
 )
 from spssn_ros.errors import ConfigError, SpssnError
 from spssn_ros.inference.config import Device, Precision
 from spssn_ros.models import MODEL_NAMES
 from spssn_ros.tools import benchmark_models
+from spssn_ros.tools.benchmark_engine import engine_report
 from spssn_ros.tools.benchmark_report import (
     Report,
     Values,
-    cells,
     output,
     parse_sizes,
     size_text,
@@ -74,11 +74,22 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         'engine',
         help='the Segmenter end to end, all backends side by side',
         description='From a uint8 frame to labels of its size, resizing and copies included; '
-        'frames enter the network as they are.',
+        'frames enter the network as they are. The baseline is the same weights in eager PyTorch: '
+        'float32, channels last, all logits upsampled, argmax.',
     )
     _add_options(engine, _engine, '480x360,960x720,2048x1024', iterations=50)
     _add_device_options(engine, 'auto')
     _add_weights(engine)
+    engine.add_argument(
+        '--models',
+        default='spssn,fast_scnn',
+        metavar='NAME,...',
+        help="networks to measure as well, 19 classes, random weights; '' for none; "
+        'default: %(default)s',
+    )
+    engine.add_argument(
+        '--camvid', type=Path, metavar='DIR', help='also score on the validation frames of CamVid'
+    )
 
     node = kinds.add_parser(
         'node',
@@ -139,36 +150,17 @@ def _engine(args: argparse.Namespace) -> Report:
     config = EngineBenchmark(
         parse_sizes(args.sizes),
         args.weights,
+        tuple(name for name in args.models.split(',') if name),
         args.iterations,
         args.device,
         args.precision,
         args.cpu_threads,
+        args.camvid,
     )
-    found = list(with_bar(benchmark_engine(config), len(config.sizes)))
-    settings = {
-        'weights': config.weights,
-        'iterations': config.iterations,
-        'timing': ENGINE_NOTE,
-        'measured': 'uint8 frame in, labels of its size out, in turns',
-    }
-    results = [
-        {
-            'size': size_text(result.size),
-            'engines': {name: asdict(timing) for name, timing in result.timings.items()},
-            'times_as_fast': result.times_as_fast(),
-        }
-        for result in found
-    ]
-    table = Table('size', 'engine', title='Engine, end to end')
-    for column in ('median ms', 'p95 ms', 'FPS', 'times as fast'):
-        table.add_column(column, justify='right')
-    for result in found:
-        ratios = result.times_as_fast()
-        for number, (name, timing) in enumerate(result.timings.items()):
-            size = '' if number else size_text(result.size)
-            table.add_row(size, name, *cells(timing), f'{ratios[name]:.2f}')
-        table.add_section()
-    return Report(settings, {'results': results}, (table,))
+    rows = (1 + len(config.models)) * len(config.sizes)
+    return engine_report(
+        config, list(with_bar(benchmark_engine(config), rows)), score_camvid(config)
+    )
 
 
 def _node(args: argparse.Namespace) -> Report:

@@ -18,15 +18,17 @@ import re
 import sys
 import types
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
-from spssn_ros.benchmarking import ModelsBenchmark, Timing, engine
-from spssn_ros.benchmarking.engine import EngineResult
+from spssn_ros.benchmarking import EngineResult, ModelsBenchmark, Score, Timing, engine
+from spssn_ros.benchmarking.baseline import EagerPyTorch
 from spssn_ros.benchmarking.machine import cpu_model
 from spssn_ros.labels import LabelSet
 from spssn_ros.models import MODEL_NAMES, Normalisation, WeightsInfo, create_model, save_weights
@@ -119,51 +121,88 @@ def test_models_counted_only(
     assert spssn == {'64x48': 0.032, '480x360': 1.688}
 
 
-def test_engine(benchmark: Callable[..., str], weights: Path) -> None:
+def test_engine(benchmark: Callable[..., str], weights: Path, tmp_path: Path) -> None:
+    for number in range(2):
+        for folder, image in (
+            ('val', np.full((48, 64, 3), 90, np.uint8)),
+            ('valannot', np.full((48, 64), number, np.uint8)),
+        ):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            assert cv2.imwrite(str(tmp_path / folder / f'{number}.png'), image)
     arguments = ('--sizes', '64x48', '--iterations', 1, '--precision', 'float32')
+    arguments += ('--models', 'fast_scnn', '--camvid', tmp_path)
     report = json.loads(benchmark('engine', *arguments, '--weights', weights, '--json', '-'))
     assert report['settings']['weights'] == str(weights)
-    (row,) = report['results']
-    assert row['size'] == '64x48'
-    names = ['torch float32 on cpu', 'openvino float32 on cpu']
-    assert list(row['engines'])[:2] == names
-    assert all(values.keys() == TIMING_KEYS for values in row['engines'].values())
-    assert row['times_as_fast'][names[0]] == 1
-    assert row['times_as_fast'].keys() == row['engines'].keys()
+    rows = report['results']
+    assert [row['network'] for row in rows] == [str(weights), 'fast_scnn, random weights']
+    names = [
+        'eager PyTorch float32 on cpu',
+        'torch float32 on cpu',
+        'openvino float32 on cpu',
+    ]
+    for row in rows:
+        assert row['size'] == '64x48'
+        assert list(row['engines'])[:3] == names
+        for key in ('engines', 'with_confidence', 'stages'):
+            assert all(values.keys() == TIMING_KEYS for values in row[key].values())
+        assert row['times_as_fast'][names[0]] == 1
+        assert row['times_as_fast'].keys() == row['engines'].keys() == row['differing'].keys()
+        assert list(row['stages']) == ['network', 'upsample_argmax', 'upsample_argmax_confidence']
+    assert all(share < 0.01 for share in rows[0]['differing'].values())
+    first, *others = report['camvid_val']
+    assert first['engine'] == names[0]
+    assert 0 <= first['miou'] <= 1
+    assert first['frames'] == 2
+    assert all(abs(other['miou'] - first['miou']) < 0.01 for other in others)
 
 
-def test_engine_table(benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_tables(benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, fast = Timing(20, 29, 50, 3), Timing(4.5, 9, 222.2, 3)
     result = EngineResult(
-        (64, 48), {'torch': Timing(20, 29, 50, 3), 'openvino': Timing(4.5, 9, 222.2, 3)}
+        'w',
+        (64, 48),
+        {'torch': slow, 'openvino': fast},
+        {'torch': fast, 'openvino': slow},
+        {'network': fast},
+        {'torch': 0.0, 'openvino': 0.00123},
     )
     monkeypatch.setattr(benchmark_tool, 'benchmark_engine', lambda _: iter([result]))
+    monkeypatch.setattr(
+        benchmark_tool, 'score_camvid', lambda _: {'torch': Score(0.5254, 0.001, 7)}
+    )
     said = benchmark('engine')
     rows = [re.split(r' *│ *', line)[1:-1] for line in said.splitlines() if line.startswith('│')]
     assert rows == [
-        ['64x48', 'torch', '20.00', '29.00', '50.0', '1.00'],
-        ['', 'openvino', '4.50', '9.00', '222.2', '4.44'],
+        ['w', '64x48', 'torch', '20.00', '29.00', '50.0', '1.00', '4.50', '0.000'],
+        ['', '', 'openvino', '4.50', '9.00', '222.2', '4.44', '20.00', '0.123'],
+        ['w', '64x48', '4.50'],
+        ['torch', '52.54', '0.100', '7'],
     ]
     assert '(synchronised on CUDA)' in said
+
+
+def test_the_baseline_upsamples_all_logits(random_network: Any, picture: Any) -> None:
+    model, info = random_network
+    rgb = picture(90, 70)
+    result = EagerPyTorch(model, info)(rgb, with_confidence=True)
+    mean, std = np.array(info.normalisation.mean), np.array(info.normalisation.std)
+    x = torch.from_numpy(((rgb / 255 - mean) / std).astype(np.float32).transpose(2, 0, 1))
+    with torch.inference_mode():
+        volume = torch.nn.functional.interpolate(model(x[None]), (70, 90), mode='bilinear')[0]
+    assert (result.labels == volume.argmax(0).numpy()).mean() > 0.999
+    probability = 255 * volume.softmax(0).amax(0).numpy()
+    assert np.abs(result.confidence - probability).max() < 1.01
 
 
 def test_ratios_are_of_medians() -> None:
     timings = {'slow': Timing.of([30, 10, 20]), 'fast': Timing.of([4, 5, 90])}
     assert timings['slow'] == Timing(median_ms=20, p95_ms=29, fps=50, iterations=3)
-    assert EngineResult((1, 1), timings).times_as_fast() == {'slow': 1, 'fast': 4}
+    assert EngineResult('w', (1, 1), timings, {}, {}, {}).times_as_fast() == {'slow': 1, 'fast': 4}
 
 
 def test_engines_take_turns() -> None:
     calls: list[str] = []
-
-    class Engine:
-        def __init__(self, description: str) -> None:
-            self.description = description
-
-        def __call__(self, rgb: NDArray[np.uint8]) -> None:
-            assert (rgb.shape, rgb.dtype) == ((48, 64, 3), np.uint8)
-            calls.append(self.description)
-
-    timings = engine._take_turns([Engine('a'), Engine('b')], (64, 48), 21)
+    timings = engine._take_turns({name: partial(calls.append, name) for name in 'ab'}, 21)
     # One call before each turn is not timed.
     assert ''.join(calls) == 'a' * 11 + 'b' * 11 + 'a' * 11 + 'b' * 11 + 'aabb'
     assert {name: timing.iterations for name, timing in timings.items()} == {'a': 21, 'b': 21}
@@ -202,6 +241,7 @@ def test_bad_input(benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatc
         (('engine', '--iterations', -1), 'iterations is -1; give at least 1'),
         (('models', '--models', 'spssn,unet'), "no network 'unet'; there are spssn, "),
         (('models', '--device', 'cuda'), "device is 'cuda' but torch sees no CUDA GPU"),
+        (('engine', '--models', 'unet'), "no network 'unet'; there are spssn, "),
         (('engine', '--device', 'cuda'), "device is 'cuda' but torch sees no CUDA GPU"),
         (('engine', '--precision', 'float16'), "precision 'float16' needs CUDA"),
         (('engine', '--weights', 'none'), "no weights file 'none'"),

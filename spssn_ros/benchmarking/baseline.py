@@ -1,0 +1,52 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What the engine is compared with: the plain way to run a network in PyTorch."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from spssn_ros.inference import Segmentation
+from spssn_ros.inference.preprocess import FromUint8
+from spssn_ros.models import Network, WeightsInfo
+
+
+class EagerPyTorch:
+    """Channels last, float32, batch norm as trained, all logits upsampled, then argmax.
+
+    Args:
+        model: the network, in evaluation mode.
+        info: of its weights.
+
+    """
+
+    description = 'eager PyTorch float32 on cpu'
+
+    def __init__(self, model: Network, info: WeightsInfo) -> None:
+        network = FromUint8(model, info.normalisation, info.temperature).eval()
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.inference_mode()
+    def __call__(self, rgb: NDArray[np.uint8], with_confidence: bool = False) -> Segmentation:
+        """Segment (H, W, 3) uint8 RGB, contiguous and writeable, at its size."""
+        logits = self.network(torch.from_numpy(rgb[None]))
+        upsampled = functional.interpolate(
+            logits, rgb.shape[:2], mode='bilinear', align_corners=False
+        )[0]
+        labels = upsampled.argmax(0).to(torch.uint8).numpy()
+        if not with_confidence:
+            return Segmentation(labels)
+        probability = upsampled.softmax(0).amax(0)
+        return Segmentation(labels, (probability * 255).round().to(torch.uint8).numpy())
