@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from spssn_ros.benchmarking.baseline import EagerPyTorch
@@ -194,7 +195,11 @@ def _networks(config: EngineBenchmark) -> Iterator[tuple[str, Network, WeightsIn
     yield (config.weights, *load_weights(config.weights))
     for name in config.models:
         info = WeightsInfo(name, {}, CITYSCAPES, Normalisation(), config.sizes[0])
-        yield f'{name}, random weights', create_model(name).eval(), info
+        with torch.random.fork_rng([]):
+            # Always the same weights, for which the compiled network may be there already.
+            torch.manual_seed(0)
+            model = create_model(name).eval()
+        yield f'{name}, random weights', model, info
 
 
 def _engines(model: Network, info: WeightsInfo, configs: list[InferenceConfig]) -> list[Engine]:
