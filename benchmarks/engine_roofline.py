@@ -22,6 +22,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ def main() -> None:
         operations = count_gflops(model, size)
         moved = activation_bytes(network, frame, torch.finfo(dtype).bits // 8)
         compute_ms, memory_ms = 1e3 * operations / gflops, moved / gbytes / 1e6
-        network_ms = fastest_ms(lambda frame=frame: backend.logits(frame), args.iterations)
+        network_ms = fastest_ms(partial(backend.logits, frame), args.iterations)
         print(
             f'{size_text(size)}, {operations:.2f}, {moved / 1e6:.0f}, '
             f'{compute_ms:.1f}, {memory_ms:.1f}, {network_ms:.1f}, '

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope='session', autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def compiled_networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what is compiled away from the user's, and between tests and the nodes they start."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('SPSSN_CACHE', str(tmp_path_factory.mktemp('cache')))

@@ -22,6 +22,7 @@ import contextlib
 import hashlib
 import inspect
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -35,6 +36,7 @@ MAX_BYTES = 256 << 20
 
 _MAGIC = b'spssn_ros compiled network 1\n'
 _SUFFIX = '.compiled'
+_ABANDONED_S = 3600
 
 
 def cache_folder() -> Path:
@@ -107,6 +109,11 @@ class CompiledCache:
                 break
             path.unlink(missing_ok=True)
             total -= size
+        # Of processes that were killed while they wrote.
+        for path in self.folder.glob(f'.*{_SUFFIX}.*.tmp'):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _ABANDONED_S:
+                    path.unlink()
 
 
 def network_digest(network: nn.Module) -> str:

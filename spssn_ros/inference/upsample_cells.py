@@ -69,10 +69,14 @@ def upsample_cells(
         _label_rows(grid, 0, rows, *shared)
     else:
         cuts = [rows * part // parts for part in range(parts + 1)]
-        running = [
-            _pool(threads).submit(_label_rows, grid, first, last, *shared)
-            for first, last in itertools.pairwise(cuts)
-        ]
+        running = []
+        try:
+            for first, last in itertools.pairwise(cuts):
+                part = _pool(threads).submit(_label_rows, grid, first, last, *shared)
+                running.append(part)
+        except RuntimeError:
+            # Python is ending, and no thread takes work any more, in the middle of a frame.
+            _label_rows(grid, cuts[len(running)], rows, *shared)
         for part in running:
             part.result()
     return labels, confidence if with_confidence else None

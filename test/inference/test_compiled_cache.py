@@ -149,6 +149,15 @@ def test_what_is_unused_for_longest_goes_first(tmp_path: Path) -> None:
     assert foreign.exists()
 
 
+def test_what_a_killed_process_left_goes(tmp_path: Path) -> None:
+    fresh, old = tmp_path / '.a.compiled.1.tmp', tmp_path / '.b.compiled.2.tmp'
+    for path in (fresh, old):
+        path.write_bytes(b'half')
+    os.utime(old, (0, 0))
+    CompiledCache(tmp_path).store('c', b'whole')
+    assert {path.name for path in tmp_path.iterdir()} == {fresh.name, 'c.compiled'}
+
+
 def test_the_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('HOME', '/home/somebody')
     monkeypatch.setenv('XDG_CACHE_HOME', '/xdg')

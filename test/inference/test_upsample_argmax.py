@@ -17,6 +17,7 @@ import importlib.util
 import logging
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -134,6 +135,29 @@ def test_the_classes_may_lie_last_in_memory() -> None:
         strict=True,
     ):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.skipif(not HAS_NUMBA, reason='numba is not installed')
+def test_a_frame_is_finished_while_python_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    from spssn_ros.inference import upsample_cells
+
+    class Ending(ThreadPoolExecutor):
+        """Takes two tasks before the end."""
+
+        def submit(self, *task: object) -> object:
+            future = super().submit(*task)
+            tasks.append(task)
+            if len(tasks) == 2:
+                self.shutdown()
+            return future
+
+    tasks: list[object] = []
+    pool = Ending(2)
+    monkeypatch.setattr(upsample_cells, '_pool', lambda threads: pool)
+    logits = noise((7, 30, 40))
+    labels, _ = upsample_cells.upsample_cells(logits, (640, 480), True, 2)
+    assert len(tasks) == 2
+    np.testing.assert_array_equal(labels, upsample_argmax_confidence(logits, (640, 480), 1)[0])
 
 
 def test_a_missing_numba_is_said_once(way: str, caplog: pytest.LogCaptureFixture) -> None:
