@@ -21,6 +21,7 @@ classes and the few classes that meet there, is all that needs arithmetic.
 
 import functools
 import itertools
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -93,6 +94,10 @@ def _parts(pixels: int, rows: int, with_confidence: bool, threads: int) -> int:
 @functools.cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, 'upsample')
+
+
+# A forked process has the pool but not its threads.
+os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 @functools.lru_cache(16)

@@ -15,6 +15,7 @@
 
 import importlib.util
 import logging
+import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -135,6 +136,29 @@ def test_the_classes_may_lie_last_in_memory() -> None:
         strict=True,
     ):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.skipif(not HAS_NUMBA, reason='numba is not installed')
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    code = (
+        'import os, numpy\n'
+        'from spssn_ros.inference.upsample_argmax import upsample_argmax_confidence as upsample\n'
+        'logits = numpy.zeros((3, 30, 40), numpy.float32)\n'
+        'upsample(logits, (640, 480), 2)\n'
+        'child = os.fork()\n'
+        'if child == 0:\n'
+        '    upsample(logits, (640, 480), 2)\n'
+        '    os._exit(7)\n'
+        'print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n'
+    )
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    assert done.stdout == '7\n'
 
 
 @pytest.mark.skipif(not HAS_NUMBA, reason='numba is not installed')
