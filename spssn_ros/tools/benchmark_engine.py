@@ -71,7 +71,7 @@ def _timings(found: list[EngineResult]) -> Table:
                 *cells(timing),
                 f'{ratios[name]:.2f}',
                 f'{result.with_confidence[name].median_ms:.2f}',
-                f'{100 * result.differing[name]:.3f}',
+                f'{100 * result.differing[name]:.2g}',
             )
         table.add_section()
     return table
@@ -93,6 +93,6 @@ def _scores(scores: dict[str, Score]) -> Table:
     for column in ('mIoU %', 'differing %', 'frames'):
         table.add_column(column, justify='right')
     for name, score in scores.items():
-        differing = f'{100 * score.differing:.3f}'
+        differing = f'{100 * score.differing:.2g}'
         table.add_row(name, f'{100 * score.miou:.2f}', differing, str(score.frames))
     return table

@@ -173,10 +173,10 @@ def test_engine_tables(benchmark: Callable[..., str], monkeypatch: pytest.Monkey
     said = benchmark('engine')
     rows = [re.split(r' *│ *', line)[1:-1] for line in said.splitlines() if line.startswith('│')]
     assert rows == [
-        ['w', '64x48', 'torch', '20.00', '29.00', '50.0', '1.00', '4.50', '0.000'],
-        ['', '', 'openvino', '4.50', '9.00', '222.2', '4.44', '20.00', '0.123'],
+        ['w', '64x48', 'torch', '20.00', '29.00', '50.0', '1.00', '4.50', '0'],
+        ['', '', 'openvino', '4.50', '9.00', '222.2', '4.44', '20.00', '0.12'],
         ['w', '64x48', '4.50'],
-        ['torch', '52.54', '0.100', '7'],
+        ['torch', '52.54', '0.1', '7'],
     ]
     assert '(synchronised on CUDA)' in said
 
@@ -198,6 +198,14 @@ def test_ratios_are_of_medians() -> None:
     timings = {'slow': Timing.of([30, 10, 20]), 'fast': Timing.of([4, 5, 90])}
     assert timings['slow'] == Timing(median_ms=20, p95_ms=29, fps=50, iterations=3)
     assert EngineResult('w', (1, 1), timings, {}, {}, {}).times_as_fast() == {'slow': 1, 'fast': 4}
+
+
+def test_one_differing_pixel_of_a_large_frame_shows() -> None:
+    expected = np.zeros((1024, 2048), np.uint8)
+    labels = expected.copy()
+    labels[7, 9] = 1
+    assert engine._differing(labels, expected) == 1 / expected.size
+    assert engine._differing(expected, expected) == 0
 
 
 def test_engines_take_turns() -> None:
