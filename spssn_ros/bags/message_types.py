@@ -13,7 +13,10 @@
 # limitations under the License.
 """The message types that a bag defines for itself."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rosbags.interfaces import Connection, MessageDefinitionFormat
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
@@ -23,29 +26,95 @@ from spssn_ros.errors import BagError
 
 _IDL_SEPARATOR = '=' * 80 + '\n'
 
+_FIXED = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+"""Types whose fields are the same in every distribution, and which are read by those names."""
 
-def message_types(connection: Connection, is_ros1: bool, bag: Path) -> Typestore:
-    """Return the types of a topic's own definition, else those of a ROS distribution.
 
-    Raises:
-        BagError: the bag does not define the type, and no distribution has it.
-        Exception: of any kind, from a definition that is damaged.
+class MessageTypes:
+    """Turns the messages of one bag from bytes into what is asked for.
+
+    Every method raises exceptions of any kind where a definition is damaged.
+
+    Args:
+        bag: its path, for messages.
+        is_ros1: whether it is a ROS 1 bag.
 
     """
-    name, definition = connection.msgtype, connection.msgdef
-    if definition.format is MessageDefinitionFormat.NONE:
-        store = get_typestore(Stores.ROS1_NOETIC if is_ros1 else Stores.LATEST)
-        if name not in store.fielddefs:
-            raise BagError(f'bag {bag} does not say how its type {name} is defined')
+
+    def __init__(self, bag: Path, is_ros1: bool) -> None:
+        self._bag, self._is_ros1 = bag, is_ros1
+        self._decoders: dict[str, Callable[[bytes], Any]] = {}
+        self._converters: dict[str, Callable[[bytes], bytes]] = {}
+
+    def decoder(self, connection: Connection) -> Callable[[bytes], Any]:
+        """Return the function that decodes the messages of a topic.
+
+        Raises:
+            BagError: the bag does not define their type, and no distribution has it, or it
+                defines images in another way than ROS.
+
+        """
+        name = connection.msgtype
+        if name not in self._decoders:
+            store = self._types(connection)
+            decode = store.deserialize_ros1 if self._is_ros1 else store.deserialize_cdr
+            self._decoders[name] = partial(decode, typename=name)
+        return self._decoders[name]
+
+    def converter(self, connection: Connection) -> Callable[[bytes], bytes]:
+        """Return the function that makes ROS 2 messages (CDR) of those of a ROS 1 topic.
+
+        Raises:
+            BagError: as `decoder`; the function raises it where ROS 2's type of the name differs.
+
+        """
+        convert = self._converters.get(connection.msgtype)
+        if convert is None:
+            name = connection.msgtype
+            store = get_typestore(Stores.LATEST)
+            if name not in store.fielddefs:
+                # ROS 2's own header stays: ROS 1's has one more field.
+                own = self._types(connection).fielddefs
+                store.register({k: v for k, v in own.items() if k not in store.fielddefs})
+
+            def convert(data: bytes) -> bytes:
+                try:
+                    return bytes(store.ros1_to_cdr(data, name))
+                except Exception as error:
+                    raise BagError(
+                        f'ROS 1 messages of type {name} in bag {self._bag} do not fit the ROS 2 '
+                        f'type ({error}); leave their topic out'
+                    ) from error
+
+            self._converters[name] = convert
+        return convert
+
+    def _types(self, connection: Connection) -> Typestore:
+        """Return the types of a topic's own definition, else those of a ROS distribution."""
+        name, definition = connection.msgtype, connection.msgdef
+        usual = get_typestore(Stores.ROS1_NOETIC if self._is_ros1 else Stores.LATEST)
+        if definition.format is MessageDefinitionFormat.NONE:
+            if name not in usual.fielddefs:
+                raise BagError(f'bag {self._bag} does not say how its type {name} is defined')
+            return usual
+        store = get_typestore(Stores.EMPTY)
+        if definition.format is MessageDefinitionFormat.MSG:
+            store.register(get_types_from_msg(definition.data, name))
+        else:
+            store.register(_types_of_idl(definition.data))
+        if name in _FIXED:
+            for part in (name, 'std_msgs/msg/Header', 'builtin_interfaces/msg/Time'):
+                if store.fielddefs[part] != usual.fielddefs[part]:
+                    raise BagError(
+                        f'bag {self._bag} is damaged: its definition of {part} is not that of ROS'
+                    )
         return store
-    store = get_typestore(Stores.EMPTY)
-    if definition.format is MessageDefinitionFormat.MSG:
-        store.register(get_types_from_msg(definition.data, name))
-        return store
-    # Several definitions may follow one another, each under a line 'IDL: <name>'.
+
+
+def _types_of_idl(text: str) -> dict[str, Any]:
+    """Return the types of definitions that follow one another, each under 'IDL: <name>'."""
     types = {}
-    for part in definition.data.split(_IDL_SEPARATOR):
+    for part in text.split(_IDL_SEPARATOR):
         body = part.partition('\n')[2] if part.startswith('IDL: ') else part
         types.update(get_types_from_idl(body) if body.strip() else {})
-    store.register(types)
-    return store
+    return types

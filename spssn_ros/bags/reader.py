@@ -14,20 +14,22 @@
 """Read ROS 2 bags (mcap, sqlite3) and ROS 1 bags, without ROS."""
 
 import struct
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 from rosbags.interfaces import Connection, ConnectionExtRosbag1, QosDurability
 from rosbags.rosbag1 import Reader as Rosbag1Reader
 from rosbags.rosbag2 import Reader as Rosbag2Reader
-from rosbags.typesys import Stores, get_typestore
-from rosbags.typesys.store import Typestore
 
-from spssn_ros.bags.message_types import message_types
+from spssn_ros.bags.bag_path import check_bag_path
+from spssn_ros.bags.message_types import MessageTypes
 from spssn_ros.errors import BagError
+
+_END_OF_TIME_NS = 2**31 * 1_000_000_000
+"""ROS counts the seconds since 1970 by 31 bits."""
 
 
 @dataclass(frozen=True)
@@ -110,12 +112,12 @@ class BagReader:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self._reader: Rosbag1Reader | Rosbag2Reader | None = None
-        self._decoders: dict[str, Callable[[bytes], Any]] = {}
-        self._converters: dict[str, Callable[[bytes], bytes]] = {}
+        self._types = MessageTypes(self.path, is_ros1=False)
 
     def __enter__(self) -> 'BagReader':
-        self._check_path()
+        check_bag_path(self.path)
         is_ros1 = self.path.is_file() and self.path.suffix == '.bag'
+        self._types = MessageTypes(self.path, is_ros1)
         try:
             self._reader = (Rosbag1Reader if is_ros1 else Rosbag2Reader)(self.path)
             self._reader.open()
@@ -164,12 +166,7 @@ class BagReader:
 
         """
         for connection, stamp_ns, data in self._raw(topics):
-            try:
-                message = self._decoder(connection)(data)
-            except BagError:
-                raise
-            except Exception as error:
-                self._damaged(error)
+            message = self._decode(connection, data)
             yield BagMessage(connection.topic, connection.msgtype, stamp_ns, message)
 
     def message_at(self, topic: str, stamp_ns: int, header_ns: int) -> BagMessage:
@@ -180,7 +177,7 @@ class BagReader:
 
         """
         for connection, received_ns, data in self._raw([topic], stamp_ns):
-            message = self._decoder(connection)(data)
+            message = self._decode(connection, data)
             if header_stamp_ns(message) == header_ns:
                 return BagMessage(topic, connection.msgtype, received_ns, message)
         raise BagError(f'bag {self.path} changed while it was read; evaluate it again')
@@ -214,30 +211,8 @@ class BagReader:
         """
         for connection, stamp_ns, data in self._raw(topics):
             if isinstance(self._reader, Rosbag1Reader):
-                data = self._converter(connection)(data)
+                data = self._convert(connection, data)
             yield SerializedMessage(connection.topic, connection.msgtype, stamp_ns, bytes(data))
-
-    def _check_path(self) -> None:
-        if not self.path.exists():
-            raise BagError(f'bag {self.path} does not exist; check the path')
-        if self.path.is_dir():
-            if (self.path / 'metadata.yaml').is_file():
-                return
-            files = [p for p in sorted(self.path.iterdir()) if p.suffix in ('.mcap', '.db3')]
-            if not files:
-                raise BagError(
-                    f'folder {self.path} is no ROS 2 bag: it has no metadata.yaml and no .mcap or '
-                    '.db3 file'
-                )
-            raise BagError(
-                f'bag {self.path} has no metadata.yaml (was its recorder killed?); run '
-                f'`ros2 bag reindex {self.path}`, or give its file {files[0]} instead'
-            )
-        if self.path.suffix not in ('.mcap', '.db3', '.bag'):
-            raise BagError(
-                f'file {self.path} is no bag; give a ROS 2 bag folder, or a .mcap, .db3 or '
-                'ROS 1 .bag file'
-            )
 
     def _damaged(self, error: Exception) -> NoReturn:
         if isinstance(error, OSError) and error.strerror:
@@ -265,10 +240,8 @@ class BagReader:
         self.require(*topics)
         chosen = [c for c in connections if c.topic in topics] if topics else connections
         assert self._reader is not None
-        promised = sum(connection.msgcount for connection in chosen) if at_ns is None else 0
-        stop_ns = None if at_ns is None else at_ns + 1
-        source = self._reader.messages(chosen, at_ns, stop_ns)
-        count = 0
+        source = self._reader.messages(chosen, at_ns, None if at_ns is None else at_ns + 1)
+        found: Counter[str] = Counter()
         while True:
             try:
                 item = next(source, None)
@@ -276,46 +249,33 @@ class BagReader:
                 self._damaged(error)
             if item is None:
                 break
-            count += 1
+            connection, stamp_ns, _ = item
+            if not 0 <= stamp_ns < _END_OF_TIME_NS:
+                self._damaged(BagError(f'a message of {connection.topic} has stamp {stamp_ns} ns'))
+            found[connection.topic] += 1
             yield item
-        if count < promised:
-            self._damaged(BagError(f'it promises {promised} messages and holds {count}'))
+        if at_ns is None:
+            self._check_counts({connection.topic for connection in chosen}, found)
 
-    def _types(self, connection: Connection) -> Typestore:
+    def _check_counts(self, topics: Collection[str], found: Counter[str]) -> None:
+        for topic in topics:
+            promised = self.topics[topic].count
+            if found[topic] != promised:
+                told = f'it promises {promised} messages of {topic} and holds {found[topic]}'
+                self._damaged(BagError(told))
+
+    def _decode(self, connection: Connection, data: bytes) -> Any:
         try:
-            return message_types(connection, isinstance(self._reader, Rosbag1Reader), self.path)
+            return self._types.decoder(connection)(data)
         except BagError:
             raise
         except Exception as error:
             self._damaged(error)
 
-    def _decoder(self, connection: Connection) -> Callable[[bytes], Any]:
-        name = connection.msgtype
-        if name not in self._decoders:
-            store = self._types(connection)
-            is_ros1 = isinstance(self._reader, Rosbag1Reader)
-            decode = store.deserialize_ros1 if is_ros1 else store.deserialize_cdr
-            self._decoders[name] = partial(decode, typename=name)
-        return self._decoders[name]
-
-    def _converter(self, connection: Connection) -> Callable[[bytes], bytes]:
-        convert = self._converters.get(connection.msgtype)
-        if convert is None:
-            name = connection.msgtype
-            store = get_typestore(Stores.LATEST)
-            if name not in store.fielddefs:
-                # ROS 2's own header stays: ROS 1's has one more field.
-                own = self._types(connection).fielddefs
-                store.register({k: v for k, v in own.items() if k not in store.fielddefs})
-
-            def convert(data: bytes) -> bytes:
-                try:
-                    return bytes(store.ros1_to_cdr(data, name))
-                except Exception as error:
-                    raise BagError(
-                        f'ROS 1 messages of type {name} in bag {self.path} do not fit the ROS 2 '
-                        f'type ({error}); leave their topic out'
-                    ) from error
-
-            self._converters[name] = convert
-        return convert
+    def _convert(self, connection: Connection, data: bytes) -> bytes:
+        try:
+            return self._types.converter(connection)(data)
+        except BagError:
+            raise
+        except Exception as error:
+            self._damaged(error)

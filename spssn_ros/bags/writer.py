@@ -37,6 +37,8 @@ from rosbags.interfaces import (
 from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
 from rosbags.typesys import Stores, get_typestore
 
+from spssn_ros.bags.bag_path import check_database_name
+from spssn_ros.bags.checksums import add_chunk_checksums
 from spssn_ros.errors import BadImageError, BagError
 
 _IMAGE = 'sensor_msgs/msg/Image'
@@ -71,14 +73,16 @@ class BagWriter:
     """A new ROS 2 bag, written as a context manager.
 
     It grows in a temporary folder beside `path` and takes its name when the block ends well;
-    after an exception nothing is left. Every message is stored under its header's stamp.
+    after an exception nothing is left. Every message is stored under its header's stamp. MCAP
+    files carry checksums of their messages.
 
     Args:
         path: folder of the bag; must not exist.
         storage: file format.
 
     Raises:
-        BagError: `path` exists, cannot be created, or cannot be written to (disk full).
+        BagError: `path` exists, has a name that SQLite does not take, cannot be created, or
+            cannot be written to (disk full).
 
     """
 
@@ -93,6 +97,8 @@ class BagWriter:
     def __enter__(self) -> 'BagWriter':
         if self.path.exists():
             raise BagError(f'{self.path} exists already; remove it or choose another name')
+        if self.storage is Storage.SQLITE3:
+            check_database_name(self.path)
         try:
             self._open()
         except BaseException:
@@ -128,6 +134,9 @@ class BagWriter:
             if kind is None:
                 with self._bag_errors():
                     self._writer.close()
+                    if self.storage is Storage.MCAP:
+                        folder = self._temporary / self.path.name
+                        add_chunk_checksums(folder / f'{self.path.name}.mcap')
                     (self._temporary / self.path.name).rename(self.path)
             else:
                 self._writer.abort()
