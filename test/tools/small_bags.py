@@ -127,9 +127,9 @@ def every_kind(folder: Path) -> dict[str, Path]:
     ):
         name = f'{storage.name}_{mode.name}'.lower()
         bags[name] = compressed(folder / name, messages, storage, mode)
-    bags['mcap_file'] = folder / 'alone.mcap'
-    shutil.copy(mcap / 'mcap.mcap', bags['mcap_file'])
-    bags['mcap_bare'] = without_chunks(folder / 'bare.mcap', bags['mcap_file'])
+    bags['mcap_alone'] = folder / 'alone.mcap'
+    shutil.copy(mcap / 'mcap.mcap', bags['mcap_alone'])
+    bags['mcap_bare'] = without_chunks(folder / 'bare.mcap', bags['mcap_alone'])
     for compression in (None, *Rosbag1Writer.CompressionFormat):
         name = 'ros1' if compression is None else f'ros1_{compression.name.lower()}'
         bags[name] = ros1(folder / f'{name}.bag', messages, compression)
