@@ -17,6 +17,10 @@
 class SpssnError(Exception):
     """Base of every error a user can cause or mend; commands print it in one line, exit 2."""
 
+    def __str__(self) -> str:
+        # Names of files may hold line breaks.
+        return super().__str__().replace('\n', r'\n')
+
 
 class BadImageError(SpssnError, ValueError):
     """One frame cannot be used (encoding, shape, data length); the next one may be fine."""

@@ -11,10 +11,31 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Writing files whole or not at all."""
+"""Reading what is a file, and writing files whole or not at all."""
 
+import errno
 import os
 from pathlib import Path
+
+MOST_BYTES = 1 << 30
+"""Larger files are no list, recipe, score sheet or picture."""
+
+
+def read_plain(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
+    """Return the content of a plain file: a pipe may never begin, and a device never end.
+
+    Raises:
+        OSError: it is missing, unreadable, no plain file, or larger than `most_bytes`; it names
+            `path`.
+
+    """
+    if path.exists() and not path.is_dir() and not path.is_file():
+        raise OSError(errno.EINVAL, 'It is a pipe, socket or device, not a file', str(path))
+    with path.open('rb') as file:
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise OSError(errno.EFBIG, f'It is larger than {most_bytes >> 20} MiB', str(path))
+    return data
 
 
 def write_whole(path: Path, data: bytes) -> None:

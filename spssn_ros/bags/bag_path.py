@@ -41,7 +41,7 @@ def check_bag_path(path: Path) -> None:
         )
     for file in files:
         if file.exists() and not file.is_file() and not file.is_dir():
-            raise BagError(f'{file} is no plain file, so that {path} is no bag; check the path')
+            raise BagError(f'bag {path} cannot be read: {file} is no plain file; check the path')
     for database in (file for file in files if '.db3' in file.suffixes):
         _check_database(database)
 
@@ -64,9 +64,16 @@ def check_database_name(path: Path) -> None:
     """Check that rosbags, which opens databases by a URI, finds the one of this path.
 
     Raises:
-        BagError: it holds a character that ends or encodes names in URIs.
+        BagError: it holds a character that ends or encodes names in URIs, or is no UTF-8.
 
     """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise BagError(
+            f'{path} cannot be opened by SQLite because its name is no UTF-8; give another name, '
+            'or use MCAP'
+        ) from None
     special = [character for character in '?#%' if character in str(path)]
     if special:
         raise BagError(

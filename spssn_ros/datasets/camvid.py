@@ -25,6 +25,7 @@ from pathlib import Path
 
 from spssn_ros.datasets.sample import LabelFormat, Sample, read_image, read_labels, read_pair
 from spssn_ros.errors import DatasetError
+from spssn_ros.files import read_plain
 
 __all__ = [
     'SPLITS',
@@ -138,7 +139,7 @@ def _listed_images(root: Path, list_path: Path) -> list[Path]:
     """Return the frames that a split list names: a stem or a path first on each line."""
     by_stem = {path.stem: path for path in _unsplit_images(root)}
     images = []
-    for line in list_path.read_text().splitlines():
+    for line in read_plain(list_path).decode(errors='replace').splitlines():
         if not line.strip():
             continue
         name = Path(line.split()[0])

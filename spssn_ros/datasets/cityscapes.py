@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from spssn_ros.datasets.sample import LabelFormat, Sample
 from spssn_ros.errors import DatasetError
+from spssn_ros.files import read_plain
 
 _IMAGE_END = '_leftImg8bit.png'
 _LABEL_END = '_labelIds.png'
@@ -90,7 +91,7 @@ def read_instances(sample: Sample, shape: tuple[int, ...]) -> NDArray[np.uint16]
     """
     path = _instance_path(sample)
     try:
-        data = np.fromfile(path, np.uint8)
+        data = np.frombuffer(read_plain(path), np.uint8)
     except OSError as error:
         raise DatasetError(f'cannot read instance image {path}: {error.strerror}') from error
     instances = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None

@@ -17,6 +17,7 @@ import re
 from pathlib import Path
 
 from spssn_ros.errors import ConfigError, DatasetError
+from spssn_ros.files import read_plain
 from spssn_ros.labels import CAMVID, CITYSCAPES, Color, LabelSet
 
 CLASS_LIST = 'classes.txt'
@@ -38,7 +39,7 @@ def read_label_set(path: Path) -> LabelSet:
     """
     file = path / CLASS_LIST if path.is_dir() else path
     try:
-        text = file.read_text(encoding='utf-8')
+        text = read_plain(file).decode()
     except OSError as error:
         raise DatasetError(
             f'cannot read class list {file}: {error.strerror}; write one class a line, NAME or '

@@ -27,6 +27,7 @@ from pathlib import Path
 from spssn_ros.datasets.class_list import CLASS_LIST, class_list, read_label_set
 from spssn_ros.datasets.sample import LabelFormat, Sample
 from spssn_ros.errors import DatasetError
+from spssn_ros.files import read_plain
 from spssn_ros.labels import LabelSet
 
 __all__ = ['CLASS_LIST', 'class_list', 'find_folder', 'read_label_set']
@@ -86,7 +87,7 @@ def _split(path: Path, split: str, label_set: LabelSet) -> list[Sample]:
 
 
 def _stems(file: Path) -> list[str]:
-    names = [line.strip() for line in file.read_text(encoding='utf-8').splitlines()]
+    names = [line.strip() for line in read_plain(file).decode(errors='replace').splitlines()]
     images = _IMAGE_SUFFIXES
     return [n.rpartition('.')[0] if n.lower().endswith(images) else n for n in names if n]
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from spssn_ros.errors import ConfigError
 from spssn_ros.evaluation.confusion import ConfusionMatrix
+from spssn_ros.files import read_plain
 from spssn_ros.labels import CITYSCAPES, UNKNOWN, LabelSet
 
 CITYSCAPES_CATEGORIES = {
@@ -123,12 +124,12 @@ def categories_for(option: str, label_set: LabelSet) -> Categories | None:
 def _read(path: Path) -> dict[str, list[str]]:
     example = 'write lines like `vehicle: [car, bus]`'
     try:
-        groups = yaml.safe_load(path.read_text(encoding='utf-8'))
+        groups = yaml.safe_load(read_plain(path).decode())
     except OSError as error:
         raise ConfigError(
             f'{error.strerror}; give {_BUILT_IN} or a YAML file of category: [class, ...]'
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f'no YAML ({" ".join(str(error).split())}); {example}') from error
     if not isinstance(groups, dict):
         raise ConfigError(f'it holds no mapping of categories to classes; {example}')

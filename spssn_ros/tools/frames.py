@@ -28,6 +28,7 @@ from spssn_ros.bags.labelled import LABEL_TOPIC
 from spssn_ros.bags.reader import BagReader, header_stamp_ns
 from spssn_ros.errors import BadImageError, BagError, ConfigError
 from spssn_ros.evaluation.evaluate import decode_image
+from spssn_ros.files import read_plain
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp')
 VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
@@ -98,6 +99,8 @@ def open_frames(path: Path, image_topic: str = '') -> AbstractContextManager[Fra
         raise ConfigError(f'--image-topic {image_topic} is for bags, and {path} is none')
     if path.is_dir():
         return _images(_image_files(path))
+    if not path.is_file() and not path.is_dir():
+        raise ConfigError(f'input {path} is no plain file; give a file or folder')
     if suffix in IMAGE_SUFFIXES:
         return _images([path])
     if suffix in VIDEO_SUFFIXES:
@@ -137,7 +140,7 @@ def _images(files: list[Path]) -> Iterator[FrameSource]:
 
 
 def _read_image(path: Path) -> NDArray[np.uint8]:
-    data = np.fromfile(path, np.uint8)
+    data = np.frombuffer(read_plain(path), np.uint8)
     image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if image is None:
         raise BadImageError(

@@ -14,6 +14,7 @@
 """The `spssn` command: one module a subcommand."""
 
 import argparse
+import io
 import shlex
 import sys
 from collections.abc import Sequence
@@ -45,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    # Names of files need not be text of any encoding.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors='backslashreplace')
     args = build_parser().parse_args(words)
     # For what records how it came about.
     args.command_line = shlex.join(['spssn', *words])
@@ -62,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _in_words(error: SpssnError | OSError) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return f'{error.filename}: {error.strerror}' if error.filename else error.strerror
+        text = f'{error.filename}: {error.strerror}' if error.filename else error.strerror
+        return text.replace('\n', r'\n')
     return str(error)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from spssn_ros.errors import ConfigError
+from spssn_ros.files import read_plain
 from spssn_ros.training.config import TrainConfig
 
 STAGES = 'stages'
@@ -62,10 +63,10 @@ def starting_from(config: TrainConfig, former: Path | None) -> TrainConfig:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding='utf-8'))
+        values = yaml.safe_load(read_plain(path).decode())
     except OSError as error:
         raise ConfigError(f'cannot read {path}: {error.strerror}') from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f'{path} is not YAML: {" ".join(str(error).split())}') from error
     if not isinstance(values, dict):
         raise ConfigError(f'{path} holds no "key: value" lines')

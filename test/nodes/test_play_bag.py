@@ -29,7 +29,7 @@ import pytest
 import spssn_ros
 from spssn_ros.bags.labelled import FIRST_STAMP_NS, write_street_bag
 from spssn_ros.bags.reader import BagReader, TopicInfo, header_stamp_ns
-from spssn_ros.bags.writer import Storage
+from spssn_ros.bags.writer import BagWriter, Storage
 from spssn_ros.errors import BagError
 
 rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
@@ -38,7 +38,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy  # noqa: E
 from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 
-from spssn_ros.nodes import play_bag  # noqa: E402
+from spssn_ros.nodes import bag_player  # noqa: E402
 
 IMAGE, LABEL, INFO = '/camera/image_raw', '/camera/label_truth', '/camera/camera_info'
 FRAMES, RATE = 10, 25.0
@@ -240,7 +240,7 @@ class FakeNode:
         self.warnings: list[str] = []
         self.subscribed_from = 0.0
         self.stop_at = float('inf')
-        self.stop = play_bag.StopFlag()
+        self.stop = bag_player.StopFlag()
 
     def monotonic(self) -> float:
         return self.now
@@ -266,14 +266,14 @@ class FakeNode:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeNode:
     node = FakeNode()
-    monkeypatch.setattr(play_bag, 'time', node)
+    monkeypatch.setattr(bag_player, 'time', node)
     return node
 
 
 def make_player(
     fake: FakeNode, bag: Path, topics: dict[str, TopicInfo], rate: float, clock_hz: float = 0
-) -> play_bag.BagPlayer:
-    return play_bag.BagPlayer(fake, bag, topics, rate, clock_hz, fake.stop)
+) -> bag_player.BagPlayer:
+    return bag_player.BagPlayer(fake, bag, topics, rate, clock_hz, fake.stop)
 
 
 IMAGES = {IMAGE: TopicInfo('sensor_msgs/msg/Image', FRAMES, False)}
@@ -306,6 +306,15 @@ def test_the_clock_tells_the_time_of_the_recording(fake: FakeNode, bag: Path) ->
         assert moment == pytest.approx(index / 50)
         told_ns = clock.sec * 10**9 + clock.nanosec - FIRST_STAMP_NS
         assert told_ns == pytest.approx(index * 40_000_000, abs=1000)
+
+
+def test_a_stamp_that_lies_far_ahead_is_told(fake: FakeNode, tmp_path: Path) -> None:
+    with BagWriter(tmp_path / 'bag') as bag:
+        for stamp_s in (1, 2, 10_000):
+            bag.write_image(IMAGE, stamp_s * 10**9, 'f', np.zeros((2, 2), np.uint8))
+    make_player(fake, tmp_path / 'bag', IMAGES, 2.0).play(loop=False)
+    assert [round(moment, 1) for moment, _, _ in fake.published] == [0, 0.5, 4999.5]
+    assert fake.warnings == ['by its stamp the next message is due in 4999 s; Ctrl-C ends playing']
 
 
 def test_types_that_are_not_installed_are_skipped(fake: FakeNode, bag: Path) -> None:

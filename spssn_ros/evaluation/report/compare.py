@@ -20,6 +20,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from spssn_ros.errors import ConfigError
+from spssn_ros.files import read_plain
 from spssn_ros.labels import LabelSet
 
 Value = float | None
@@ -71,11 +72,11 @@ def short_names(paths: Iterable[str]) -> dict[str, str]:
 def _read(path: Path, name: str, label_set: LabelSet) -> Earlier:
     advice = 'give a JSON file written by --json or --report'
     try:
-        values = json.loads(path.read_text(encoding='utf-8'))
+        values = json.loads(read_plain(path).decode())
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f'cannot compare with {path}: {reason}; {advice}') from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f'cannot compare with {path}: not JSON ({error}); {advice}') from error
     try:
         classes = list(values['classes'])
