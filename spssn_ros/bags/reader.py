@@ -98,6 +98,16 @@ def _is_latched(connection: Connection) -> bool:
     )
 
 
+def _check_connections(connections: Collection[Connection]) -> None:
+    """Raise ValueError if the values that YAML or a database gave are of no use."""
+    for connection in connections:
+        count, names = connection.msgcount, (connection.topic, connection.msgtype)
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError(f'a topic is called {names[0]!r}, of type {names[1]!r}')
+        if not isinstance(count, int) or count < 0:
+            raise ValueError(f'{names[0]} has {count!r} messages')
+
+
 class BagReader:
     """A bag, opened as a context manager.
 
@@ -121,6 +131,7 @@ class BagReader:
         try:
             self._reader = (Rosbag1Reader if is_ros1 else Rosbag2Reader)(self.path)
             self._reader.open()
+            _check_connections(self._reader.connections)
         except Exception as error:  # damaged bytes raise almost anything in a parser
             self._damaged(error)
         return self
@@ -133,15 +144,16 @@ class BagReader:
     @property
     def topics(self) -> dict[str, TopicInfo]:
         """The bag's topics by name."""
-        topics: dict[str, TopicInfo] = {}
-        for connection in sorted(self._connections(), key=lambda c: c.topic):
-            before = topics.get(connection.topic, TopicInfo(connection.msgtype, 0, False))
-            topics[connection.topic] = TopicInfo(
-                before.type,
-                before.count + connection.msgcount,
-                before.latched or _is_latched(connection),
+        connections = self._connections()
+        assert self._reader is not None
+        return {
+            name: TopicInfo(
+                next(c.msgtype for c in connections if c.topic == name),
+                info.msgcount,
+                any(_is_latched(c) for c in connections if c.topic == name),
             )
-        return topics
+            for name, info in self._reader.topics.items()
+        }
 
     def require(self, *topics: str) -> None:
         """Check that the bag has these topics.

@@ -152,7 +152,8 @@ def test_what_is_played_ends_whatever_the_damage(
         except BagError as error:
             check_message(error, bag, told)
         else:
-            assert count == 3 * FRAMES, told
+            # Without an index or summary nothing tells how many there were.
+            assert count == 3 * FRAMES or kind == 'mcap_bare', told
         ahead.join()
 
 
@@ -230,6 +231,32 @@ def test_an_image_defined_in_another_way_is_no_traceback(
 
     bag = damaged(bags['mcap_bare'], tmp_path / 'renamed', rename)
     with pytest.raises(BagError, match=r'is damaged: its definition of sensor_msgs/msg/Image is'):
+        score(bag)
+
+
+@pytest.mark.parametrize('count', ["'4'", '-4', '1.5', '~', '[4]'])
+def test_counts_that_are_no_counts_are_damage(
+    bags: dict[str, Path], tmp_path: Path, count: str
+) -> None:
+    def spoil(file: Path, data: bytes) -> bytes:
+        if file.name != 'metadata.yaml':
+            return data
+        return data.replace(b'message_count: 4\n', f'message_count: {count}\n'.encode())
+
+    bag = damaged(bags['sqlite3'], tmp_path / 'spoilt', spoil)
+    with pytest.raises(BagError, match=r'cannot be read, .*/(image|label|truth) has .* messages'):
+        score(bag)
+
+
+def test_an_index_that_lost_messages_is_noticed(bags: dict[str, Path], tmp_path: Path) -> None:
+    def lose(_: Path, data: bytes) -> bytes:
+        # The end of a ROS 1 bag: each topic's count for the only chunk.
+        at = len(data) - 4
+        assert data[at:] == FRAMES.to_bytes(4, 'little')
+        return data[:at] + (FRAMES + 1).to_bytes(4, 'little')
+
+    bag = damaged(bags['ros1'], tmp_path / 'lost', lose)
+    with pytest.raises(BagError, match=r'it promises 5 messages of /truth and holds 4'):
         score(bag)
 
 
