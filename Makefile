@@ -25,6 +25,7 @@ ROS_WHEELS ?= kilted
 PYTEST_ARGS ?=
 BENCH ?= models engine node
 MINUTES ?= 60
+TIMES ?= 1000
 BAG ?=
 IMAGE_TOPIC ?=
 LABEL_TOPIC ?=
@@ -97,6 +98,19 @@ bench: setup  ## measure speed: [BENCH='models engine node'], JSON into out/benc
 .PHONY: soak
 soak: setup  ## trouble a node for [MINUTES=60] and see whether it leaks: out/soak
 	@$(RUN) python benchmarks/soak.py --minutes $(MINUTES) --output out/soak
+
+.PHONY: fuzz
+fuzz: setup  ## damage bags of every kind [TIMES=1000] times each and read them
+	@SPSSN_FUZZ=$(TIMES) $(RUN) python -m pytest test/tools/test_damaged_bags.py $(PYTEST_ARGS)
+
+.PHONY: coverage
+coverage: setup  ## run every test and tell which lines and branches none reached: out/coverage
+	@mkdir -p out/coverage
+	@rm -f out/coverage/.coverage*
+	@export COVERAGE_FILE='$(CURDIR)/out/coverage/.coverage'; \
+		$(RUN) python -m coverage run -m pytest $(PYTEST_ARGS); status=$$?; \
+		$(RUN) python -m coverage combine --quiet && $(RUN) python -m coverage report && \
+		exit $$status
 
 .PHONY: clean
 clean:  ## remove the environments and everything that was built or written to out/

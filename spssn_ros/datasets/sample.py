@@ -25,12 +25,12 @@ from spssn_ros.datasets.index_png import is_color_png, read_index_png
 from spssn_ros.errors import DatasetError
 from spssn_ros.files import read_plain
 from spssn_ros.labels import (
-    UNKNOWN,
     LabelSet,
     camvid_color_labels,
     camvid_index_labels,
     cityscapes_ids,
     color_labels,
+    ids_beyond,
 )
 
 
@@ -112,8 +112,7 @@ def _class_labels(path: Path, label_set: LabelSet) -> NDArray[np.uint8]:
     if is_color_png(path):
         return color_labels(read_image(path), label_set)
     stored = read_index_png(path)
-    present = np.flatnonzero(np.bincount(stored.reshape(-1), minlength=256)).tolist()
-    strange = [i for i in present if len(label_set) <= i < UNKNOWN]
+    strange = ids_beyond(stored, len(label_set) - 1)
     if strange:
         raise DatasetError(
             f'label ids {strange} are beyond the class list, 0..{len(label_set) - 1} and void 255'

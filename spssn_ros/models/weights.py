@@ -183,7 +183,7 @@ def load_weights(name: str | os.PathLike[str]) -> tuple[Network, WeightsInfo]:
 
     Raises:
         WeightsError: missing, not safetensors, not written by this package, or tensors that do
-            not fit the network named in it.
+            not fit the network named in it or hold what is no number.
 
     """
     path = find_weights(name)
@@ -194,6 +194,7 @@ def load_weights(name: str | os.PathLike[str]) -> tuple[Network, WeightsInfo]:
     except (ConfigError, RuntimeError, TypeError) as error:
         reason = ' '.join(str(error).split())
         raise WeightsError(f'{path} does not fit the network it names: {reason[:300]}') from error
+    _check_values(path, model)
     return model.eval(), info
 
 
@@ -215,6 +216,18 @@ def save_weights(path: str | os.PathLike[str], model: nn.Module, info: WeightsIn
     info = dataclasses.replace(info, options=options)
     # Not save_file, whose files nobody but their owner may read.
     write_whole(Path(path), save(tensors, info.to_metadata()))
+
+
+def _check_values(path: Path, model: nn.Module) -> None:
+    # Such a network works, and labels every pixel alike.
+    for key, tensor in model.state_dict().items():
+        least = 0.0 if key.endswith('running_var') else -math.inf
+        if not (tensor.isfinite().all() and (tensor >= least).all()):
+            kind = 'a negative variance or ' if least == 0 else ''
+            raise WeightsError(
+                f'{path} is damaged: {key} holds {kind}what is no finite number; fetch or train '
+                'it again'
+            )
 
 
 def _read(path: Path, with_tensors: bool) -> tuple[WeightsInfo, dict[str, Tensor]]:

@@ -34,7 +34,7 @@ from spssn_ros.evaluation.evaluate import decode_image
 from spssn_ros.evaluation.pairing import BagPairs
 from spssn_ros.evaluation.truth import TruthFormat, truth_labels
 from spssn_ros.imaging import encode_png
-from spssn_ros.labels import CAMVID, CAMVID_VOID, UNKNOWN, LabelSet, label_colors
+from spssn_ros.labels import CAMVID, CAMVID_VOID, UNKNOWN, LabelSet, ids_beyond, label_colors
 from spssn_ros.tools.options import add_pairing_options, label_set_of, slop_ns_of
 
 Pixels = NDArray[np.uint8]
@@ -207,8 +207,7 @@ def _check(rgb: Pixels, labels: Pixels, label_set: LabelSet) -> None:
             f'the image is {rgb.shape[1]}x{rgb.shape[0]} but its label is '
             f'{labels.shape[1]}x{labels.shape[0]}; both must have one size'
         )
-    present = np.flatnonzero(np.bincount(labels.reshape(-1), minlength=256)).tolist()
-    strange = [i for i in present if len(label_set) <= i < UNKNOWN]
+    strange = ids_beyond(labels, len(label_set) - 1)
     if strange:
         raise BadImageError(
             f'the label holds ids {strange}, but the classes are 0..{len(label_set) - 1}; choose '

@@ -22,6 +22,7 @@ import torch
 
 from spssn_ros.errors import ConfigError, DeviceError
 from spssn_ros.evaluation.distributed import Processes, join_processes
+from spssn_ros.models import load_weights
 from spssn_ros.training.config import TrainConfig
 from spssn_ros.training.recipe import read_recipe, stage_folder, starting_from
 from spssn_ros.training.samples import read_data
@@ -62,6 +63,9 @@ def run(args: argparse.Namespace) -> int:
     stages = read_recipe(args.config)
     if args.init is not None:
         stages[0] = replace(stages[0], init=args.init)
+    if stages[0].init:
+        # Better now than after all images have been read.
+        load_weights(stages[0].init)
     folders = args.data or [None]
     if len(folders) not in (1, len(stages)):
         raise ConfigError(

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from spssn_ros.errors import ConfigError
 from spssn_ros.labels import UNKNOWN, LabelSet
 from spssn_ros.training.augment import Sample
+from spssn_ros.training.class_weights import class_shares
 
 Window = tuple[slice, slice]
 
@@ -179,10 +180,7 @@ def _shifted(part: slice, offset: int) -> slice:
 
 
 def _rare_ids(samples: Sequence[Sample], classes: int) -> list[int]:
-    counts = np.zeros(256, np.int64)
-    for _, labels in samples:
-        counts += np.bincount(labels.reshape(-1), minlength=256)
-    share = counts[:classes] / max(1, counts[:classes].sum())
+    share = class_shares(samples, classes)
     return [int(i) for i in np.flatnonzero((share > 0) & (share < RARE))]
 
 

@@ -32,6 +32,17 @@ from spssn_ros.files import write_whole
 from spssn_ros.training.config import TrainConfig
 from spssn_ros.training.schedule import WeightAverage
 
+_DAMAGE = (
+    SafetensorError,
+    OSError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RuntimeError,  # RecursionError too
+)
+"""What damaged or foreign files raise."""
+
 _NEITHER_HERE_NOR_THERE = ('val_every', 'workers', 'in_memory')
 """Keys of a recipe that do not change the weights."""
 
@@ -97,22 +108,41 @@ def load_state(path: Path, state: RunState) -> dict[str, Any]:
             state.average.model.load_state_dict(_under('average.', tensors))
             state.average.updates = counters['average_updates']
         state.scaler.load_state_dict(counters['scaler'])
-    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+        _restore_optimizer(state.optimizer, _under('optimizer.', tensors))
+    except _DAMAGE as error:
         reason = ' '.join(str(error).split())[:300]
         raise WeightsError(
             f'{path} cannot be resumed from ({reason}); train to another --output'
         ) from error
+    return counters
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
     restored: dict[int, dict[str, Any]] = {}
-    for key, value in _under('optimizer.', tensors).items():
+    for key, value in tensors.items():
         index, name = key.split('.', 1)
         restored.setdefault(int(index), {})[name] = value
-    groups = state.optimizer.state_dict()['param_groups']
-    state.optimizer.load_state_dict({'state': restored, 'param_groups': groups})
-    return counters
+    groups = optimizer.state_dict()['param_groups']
+    optimizer.load_state_dict({'state': restored, 'param_groups': groups})
+
+
+def changed_surroundings(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Return a sentence on what differs between the counters of a state and now's, or ''."""
+    changed = [
+        f'{key} was {before[key]} and is {now[key]}'
+        for key in ('device', 'precision', 'processes', 'threads', 'torch')
+        if before[key] != now[key]
+    ]
+    if not changed:
+        return ''
+    return f'note: {", ".join(changed)}: not to the last bit the unbroken run'
 
 
 def _check(counters: dict[str, Any], state: RunState) -> None:
     """Raise ValueError where going on would not end where the run was bound for."""
+    for key, kind in (('epoch', int), ('best', float), ('seconds', float)):
+        if not isinstance(counters[key], kind) or not counters[key] >= -1:
+            raise ValueError(f'{key} is {counters[key]!r}')
     # A state of an older version lacks keys that did not exist.
     before = TrainConfig().to_dict() | counters['config']
     now = state.config.to_dict()

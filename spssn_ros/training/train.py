@@ -37,7 +37,8 @@ from spssn_ros.training.arithmetic import Arithmetic, plain
 from spssn_ros.training.augment import Sample
 from spssn_ros.training.batches import Batch, Batches, HostBatches
 from spssn_ros.training.checkpoint import save_checkpoint
-from spssn_ros.training.config import ClassWeights, TrainConfig
+from spssn_ros.training.class_weights import class_weights
+from spssn_ros.training.config import TrainConfig
 from spssn_ros.training.curve import Curve
 from spssn_ros.training.device_augment import DeviceBatches, fits
 from spssn_ros.training.exchange import Exchange
@@ -47,7 +48,7 @@ from spssn_ros.training.optimizer import make_optimizer
 from spssn_ros.training.paste import RareObjects
 from spssn_ros.training.samples import TrainingData
 from spssn_ros.training.schedule import WeightAverage, poly_factor
-from spssn_ros.training.state import RunState, load_state, save_state
+from spssn_ros.training.state import RunState, changed_surroundings, load_state, save_state
 
 
 class Trainer:
@@ -101,7 +102,7 @@ class Trainer:
         network = self.model.forward_auxiliary if config.auxiliary_weight else plain(self.model)
         self.network = torch.compile(network) if config.compile else network
         self.optimizer = make_optimizer(self.model, config)
-        self.loss_weights = self._class_weights().to(self.device)
+        self.loss_weights = class_weights(config, data).to(self.device)
         self.epoch, self.best, self.seconds = 0, -1.0, 0.0
 
     def run(self, resume: bool = False) -> float:
@@ -125,7 +126,7 @@ class Trainer:
             counters = load_state(state_path, self._state())
             self.epoch, self.best = counters['epoch'], counters['best']
             self.seconds = counters['seconds']
-            self.beginning = self._changed_surroundings(counters)
+            self.beginning = changed_surroundings(counters, self._facts())
         curve = Curve(self.output, self.epoch) if first else None
         for note in (self.beginning, curve.note if curve else ''):
             if note and first:
@@ -258,17 +259,6 @@ class Trainer:
             return DeviceBatches(samples, config, objects, self.device, *share)
         return HostBatches(samples, config, objects, *share)
 
-    def _class_weights(self) -> Tensor:
-        n = len(self.data.label_set)
-        if self.config.class_weights is ClassWeights.NONE:
-            return torch.ones(n)
-        counts = np.zeros(256, np.int64)
-        for _, labels in self.data.train:
-            counts += np.bincount(labels.reshape(-1), minlength=256)
-        frequency = counts[:n] / max(1, counts[:n].sum())
-        weights = (1 / np.log(1.02 + frequency)) ** self.config.class_weight_power
-        return torch.from_numpy(weights).float()
-
     def _facts(self) -> dict[str, Any]:
         """Return what is neither in the recipe nor in the tensors."""
         return {
@@ -280,17 +270,6 @@ class Trainer:
             'threads': torch.get_num_threads(),
             'torch': torch.__version__,
         }
-
-    def _changed_surroundings(self, before: dict[str, Any]) -> str:
-        now = self._facts()
-        changed = [
-            f'{key} was {before[key]} and is {now[key]}'
-            for key in ('device', 'precision', 'processes', 'threads', 'torch')
-            if before[key] != now[key]
-        ]
-        if not changed:
-            return ''
-        return f'note: {", ".join(changed)}: not to the last bit the unbroken run'
 
     def _state(self) -> RunState:
         counters = {**self._facts(), 'best': self.best, 'seconds': self.seconds}

@@ -14,6 +14,7 @@
 """A small run learns, is the same each time, and goes on where it was stopped."""
 
 import csv
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from spssn_ros.errors import ConfigError, TrainingError, WeightsError
 from spssn_ros.evaluation import ConfusionMatrix
@@ -252,6 +254,29 @@ def test_a_damaged_state_is_refused(unbroken: Path, tmp_path: Path, content: byt
     data = (unbroken / 'state.safetensors').read_bytes()
     path = tmp_path / 'state.safetensors'
     path.write_bytes(data[: len(data) // 2] if content is None else content)
+    with pytest.raises(WeightsError, match=r'state\.safetensors cannot be resumed from \('):
+        trainer(tmp_path).run(resume=True)
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [
+        ('epoch', '"one"'),
+        ('epoch', '1e400'),
+        ('best', 'null'),
+        ('seconds', '[]'),
+        ('config', '[1]'),
+        ('scaler', '3'),
+    ],
+)
+def test_a_state_with_tampered_counters_is_refused(
+    unbroken: Path, tmp_path: Path, key: str, value: str
+) -> None:
+    path = tmp_path / 'state.safetensors'
+    with safe_open(unbroken / path.name, framework='pt') as file:
+        counters = json.loads(file.metadata()['counters'])
+    text = json.dumps(counters | {key: 'HERE'}).replace('"HERE"', value)
+    save_file(load_file(unbroken / path.name), path, {'counters': text})
     with pytest.raises(WeightsError, match=r'state\.safetensors cannot be resumed from \('):
         trainer(tmp_path).run(resume=True)
 

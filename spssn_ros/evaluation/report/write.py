@@ -59,7 +59,9 @@ def write_report(
         for number, frame in enumerate(frames, start=1):
             strip = np.hstack(list(frame.panes(painter).values()))
             files[f'{kind}_{number}.png'] = encode_png(strip)
-    files['index.html'] = render(result, gallery, about).encode()
+    # Names of files need not be UTF-8.
+    page = render(result, gallery, about).encode(errors='backslashreplace')
+    files['index.html'] = page
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     added = [folder / name for name in files if not (folder / name).exists()]

@@ -1,0 +1,85 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Only plain files are read, and files are written whole."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from spssn_ros.files import read_plain, write_whole
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / 'a').write_bytes(b'abc')
+    (tmp_path / 'link').symlink_to('a')
+    assert read_plain(tmp_path / 'a') == read_plain(tmp_path / 'link') == b'abc'
+    assert read_plain(tmp_path / 'a', most_bytes=3) == b'abc'
+
+
+def test_what_is_none_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / 'pipe')
+    (tmp_path / 'loop').symlink_to('loop')
+    (tmp_path / 'device').symlink_to('/dev/zero')
+    for name, reason in (
+        ('pipe', 'It is a pipe, socket or device, not a file'),
+        ('device', 'It is a pipe, socket or device, not a file'),
+        ('loop', 'Too many levels of symbolic links'),
+        ('nowhere', 'No such file or directory'),
+        ('', 'Is a directory'),
+    ):
+        with pytest.raises(OSError, match=reason) as caught:
+            read_plain(tmp_path / name)
+        assert caught.value.filename in (str(tmp_path / name), tmp_path / name)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='root reads everything')
+def test_a_file_one_may_not_read(tmp_path: Path) -> None:
+    (tmp_path / 'a').write_bytes(b'abc')
+    (tmp_path / 'a').chmod(0)
+    with pytest.raises(PermissionError, match='Permission denied'):
+        read_plain(tmp_path / 'a')
+
+
+def test_a_file_without_end_takes_no_memory(tmp_path: Path) -> None:
+    with (tmp_path / 'huge').open('wb') as file:
+        file.truncate(1 << 40)
+    with pytest.raises(OSError, match='It is larger than 1 MiB'):
+        read_plain(tmp_path / 'huge', most_bytes=1 << 20)
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    (tmp_path / 'a').write_bytes(b'before')
+    write_whole(tmp_path / 'a', b'after')
+    assert (tmp_path / 'a').read_bytes() == b'after'
+    assert [path.name for path in tmp_path.iterdir()] == ['a']
+
+
+def test_a_failure_names_the_file_and_keeps_it(tmp_path: Path) -> None:
+    (tmp_path / 'folder').mkdir()
+    (tmp_path / 'folder' / 'inside').touch()
+    for path, reason in (
+        (tmp_path / 'folder', 'Is a directory'),
+        (tmp_path / 'no' / 'where', 'No such file or directory'),
+    ):
+        with pytest.raises(OSError, match=reason) as caught:
+            write_whole(path, b'x')
+        assert caught.value.filename == str(path)
+    assert [path.name for path in tmp_path.rglob('*')] == ['folder', 'inside']
+
+
+def test_what_is_no_plain_file_is_written_to_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / 'null').symlink_to('/dev/null')
+    write_whole(tmp_path / 'null', b'x')
+    assert (tmp_path / 'null').is_symlink()
