@@ -26,7 +26,7 @@ from spssn_ros.errors import BagError
 
 _IDL_SEPARATOR = '=' * 80 + '\n'
 
-_FIXED = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 """Types whose fields are the same in every distribution, and which are read by those names."""
 
 
@@ -102,7 +102,7 @@ class MessageTypes:
             store.register(get_types_from_msg(definition.data, name))
         else:
             store.register(_types_of_idl(definition.data))
-        if name in _FIXED:
+        if name in IMAGE_TYPES:
             for part in (name, 'std_msgs/msg/Header', 'builtin_interfaces/msg/Time'):
                 if store.fielddefs[part] != usual.fielddefs[part]:
                     raise BagError(

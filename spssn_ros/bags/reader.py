@@ -25,7 +25,8 @@ from rosbags.rosbag1 import Reader as Rosbag1Reader
 from rosbags.rosbag2 import Reader as Rosbag2Reader
 
 from spssn_ros.bags.bag_path import check_bag_path
-from spssn_ros.bags.message_types import MessageTypes
+from spssn_ros.bags.message_types import IMAGE_TYPES, MessageTypes
+from spssn_ros.bags.stamps import header_stamp_ns
 from spssn_ros.errors import BagError
 
 _END_OF_TIME_NS = 2**31 * 1_000_000_000
@@ -74,19 +75,6 @@ class SerializedMessage:
     type: str
     stamp_ns: int
     cdr: bytes
-
-
-def header_stamp_ns(message: Any) -> int:
-    """Return the stamp in a message's header, in nanoseconds.
-
-    Raises:
-        BagError: its type has no header.
-
-    """
-    header = getattr(message, 'header', None)
-    if header is None:
-        raise BagError(f'messages of type {type(message).__name__} have no header with a stamp')
-    return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
 
 
 def _is_latched(connection: Connection) -> bool:
@@ -168,6 +156,22 @@ class BagReader:
                 listed = ', '.join(f'{name} ({info.type})' for name, info in there.items())
                 raise BagError(
                     f'topic {topic!r} is not in bag {self.path}; it has {listed or "no topic"}'
+                )
+
+    def require_images(self, *topics: str) -> None:
+        """Check that the bag has these topics, and that they hold images.
+
+        Raises:
+            BagError: one is not there, or holds something else.
+
+        """
+        self.require(*topics)
+        for topic in topics:
+            found = self.topics[topic].type
+            if found not in IMAGE_TYPES:
+                raise BagError(
+                    f'topic {topic!r} of bag {self.path} is {found}, not '
+                    f'{" or ".join(IMAGE_TYPES)}; choose another topic'
                 )
 
     def messages(self, topics: Collection[str] = ()) -> Iterator[BagMessage]:

@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spssn_ros.bags.labelled import INSTANCE_TOPIC
-from spssn_ros.bags.reader import BagMessage, BagReader, header_stamp_ns
+from spssn_ros.bags.reader import BagMessage, BagReader
+from spssn_ros.bags.stamps import header_stamp_ns, stamp_text
 from spssn_ros.errors import BadImageError, BagError
 from spssn_ros.imaging import view
 
@@ -87,7 +88,7 @@ class InstanceImages:
                 return item.message
         raise BagError(
             f'bag {self._path}: no message of {self._topic} has the stamp '
-            f'{stamp_ns // 10**9}.{stamp_ns % 10**9:09d} of a truth image; every one needs its '
+            f'{stamp_text(stamp_ns)} of a truth image; every one needs its '
             'instances, or give --instance-topic none'
         )
 

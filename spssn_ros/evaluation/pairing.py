@@ -19,11 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spssn_ros.bags.reader import BagMessage, BagReader, header_stamp_ns
+from spssn_ros.bags.reader import BagMessage, BagReader
+from spssn_ros.bags.stamps import header_stamp_ns, stamp_text
 from spssn_ros.errors import BagError
 from spssn_ros.evaluation.stamps import match_stamps, smallest_distance
-
-_IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 
 _MOST_WAITING_BYTES = 64 << 20
 """Messages of a topic kept for their other half; older ones are read again when it comes."""
@@ -80,7 +79,7 @@ class BagPairs:
 
         """
         with BagReader(self.path) as bag:
-            self.check_topics(bag, self.image_topic, self.label_topic)
+            bag.require_images(self.image_topic, self.label_topic)
             return min(bag.topics[topic].count for topic in (self.image_topic, self.label_topic))
 
     def __iter__(self) -> Iterator[Pair]:
@@ -95,7 +94,7 @@ class BagPairs:
         """
         self.unmatched_images = self.unmatched_labels = 0
         with BagReader(self.path) as bag, ExitStack() as stack:
-            self.check_topics(bag, self.image_topic, self.label_topic)
+            bag.require_images(self.image_topic, self.label_topic)
             partners = self._match(bag) if self.slop_ns else None
             wanted = None if partners is None else {*partners.values()}
             images, truths = _Waiting(self.image_topic), _Waiting(self.label_topic)
@@ -140,7 +139,7 @@ class BagPairs:
 
     def located(self, stamp_ns: int, error: Exception) -> BagError:
         """Return the error of a frame with its place: bag, topic and the image's stamp."""
-        stamp = f'{stamp_ns // 10**9}.{stamp_ns % 10**9:09d}'
+        stamp = stamp_text(stamp_ns)
         place = f'bag {self.path}, frame of {self.image_topic} with stamp {stamp}'
         return BagError(f'{place}: {error}')
 
@@ -156,22 +155,6 @@ class BagPairs:
         truths = {*bag.header_stamps(self.label_topic)}
         self._nearest_ns = smallest_distance(images, truths)
         return match_stamps(images, truths, self.slop_ns)
-
-    def check_topics(self, bag: BagReader, *topics: str) -> None:
-        """Check that these topics are there, and hold images.
-
-        Raises:
-            BagError: one is not, or does not.
-
-        """
-        bag.require(*topics)
-        for topic in topics:
-            found = bag.topics[topic].type
-            if found not in _IMAGE_TYPES:
-                raise BagError(
-                    f'topic {topic!r} of bag {self.path} is {found}, not '
-                    f'{" or ".join(_IMAGE_TYPES)}; choose another topic'
-                )
 
 
 class _Again:

@@ -18,7 +18,7 @@ from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 
-from spssn_ros.bags.reader import header_stamp_ns
+from spssn_ros.bags.stamps import header_stamp_ns
 from spssn_ros.evaluation.instance_truth import InstanceImages
 from spssn_ros.evaluation.pairing import BagPairs, Pair
 

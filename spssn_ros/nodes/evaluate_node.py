@@ -24,7 +24,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
-from spssn_ros.bags.reader import header_stamp_ns
+from spssn_ros.bags.stamps import header_stamp_ns
 from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.errors import BadImageError, ConfigError
 from spssn_ros.evaluation.evaluate import EvaluationConfig

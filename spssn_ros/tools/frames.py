@@ -25,7 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spssn_ros.bags.labelled import LABEL_TOPIC
-from spssn_ros.bags.reader import BagReader, header_stamp_ns
+from spssn_ros.bags.message_types import IMAGE_TYPES
+from spssn_ros.bags.reader import BagReader
+from spssn_ros.bags.stamps import header_stamp_ns, stamp_text
 from spssn_ros.errors import BadImageError, BagError, ConfigError
 from spssn_ros.evaluation.evaluate import decode_image
 from spssn_ros.files import read_plain
@@ -33,7 +35,6 @@ from spssn_ros.files import read_plain
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp')
 VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
 BAG_SUFFIXES = ('.bag', '.db3', '.mcap')
-_IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 
 _USUAL_RATE_HZ = 25.0
 
@@ -183,13 +184,8 @@ def _video_frames(path: Path, capture: cv2.VideoCapture) -> Iterator[Frame]:
 def _bag(path: Path, image_topic: str) -> Iterator[FrameSource]:
     with BagReader(path) as bag:
         topic = image_topic or _only_camera(bag)
-        bag.require(topic)
+        bag.require_images(topic)
         info = bag.topics[topic]
-        if info.type not in _IMAGE_TYPES:
-            raise BagError(
-                f'topic {topic} of bag {path} holds {info.type}, not {" or ".join(_IMAGE_TYPES)}; '
-                'choose another topic'
-            )
         if not info.count:
             raise BagError(f'topic {topic} of bag {path} holds no image; choose another topic')
         yield FrameSource(info.count, _bag_rate_hz(bag, topic), _bag_frames(bag, topic))
@@ -199,7 +195,7 @@ def _only_camera(bag: BagReader) -> str:
     cameras = [
         name
         for name, info in bag.topics.items()
-        if info.type in _IMAGE_TYPES and name != LABEL_TOPIC
+        if info.type in IMAGE_TYPES and name != LABEL_TOPIC
     ]
     if len(cameras) != 1:
         raise BagError(
@@ -227,6 +223,6 @@ def _bag_frames(bag: BagReader, topic: str) -> Iterator[Frame]:
         try:
             rgb = decode_image(message.message)
         except BadImageError as error:
-            stamp = f'{stamp_ns // 10**9}.{stamp_ns % 10**9:09d}'
-            raise BagError(f'bag {bag.path}, frame with stamp {stamp}: {error}') from error
+            place = f'bag {bag.path}, frame with stamp {stamp_text(stamp_ns)}'
+            raise BagError(f'{place}: {error}') from error
         yield Frame(f'{stamp_ns:019d}{again}', rgb)

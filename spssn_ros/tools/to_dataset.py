@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC
-from spssn_ros.bags.reader import BagReader, header_stamp_ns
+from spssn_ros.bags.reader import BagReader
+from spssn_ros.bags.stamps import header_stamp_ns
 from spssn_ros.datasets.folder import CLASS_LIST, class_list
 from spssn_ros.errors import BadImageError, BagError, ConfigError, DatasetError
 from spssn_ros.evaluation.evaluate import decode_image
@@ -180,7 +181,7 @@ def _write_images(source: BagPairs, target: DatasetTarget) -> int:
     stamps: set[int] = set()
     topic = source.image_topic
     with BagReader(source.path) as bag:
-        source.check_topics(bag, topic)
+        bag.require_images(topic)
         total = bag.topics[topic].count
         if not total:
             raise BagError(f'topic {topic} of bag {bag.path} holds no image; choose another topic')

@@ -27,7 +27,8 @@ from spssn_ros.bags.labelled import (
     write_labelled_bag,
 )
 from spssn_ros.bags.read_ahead import ReadAhead
-from spssn_ros.bags.reader import BagReader, header_stamp_ns
+from spssn_ros.bags.reader import BagReader
+from spssn_ros.bags.stamps import header_stamp_ns
 from spssn_ros.errors import BagError, ConfigError
 
 FRAMES = 8  # in the street_bag of the fixtures

@@ -29,7 +29,8 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from spssn_ros.bags.labelled import Scene
-from spssn_ros.bags.reader import BagReader, TopicInfo, header_stamp_ns
+from spssn_ros.bags.reader import BagReader, TopicInfo
+from spssn_ros.bags.stamps import header_stamp_ns
 from spssn_ros.errors import BagError
 
 IMAGE, LABEL, INFO = '/camera/image_raw', '/camera/label_truth', '/camera/camera_info'

@@ -28,7 +28,8 @@ import pytest
 
 import spssn_ros
 from spssn_ros.bags.labelled import FIRST_STAMP_NS, write_street_bag
-from spssn_ros.bags.reader import BagReader, TopicInfo, header_stamp_ns
+from spssn_ros.bags.reader import BagReader, TopicInfo
+from spssn_ros.bags.stamps import header_stamp_ns
 from spssn_ros.bags.writer import BagWriter, Storage
 from spssn_ros.errors import BagError
 

@@ -22,7 +22,8 @@ import numpy as np
 import pytest
 
 from spssn_ros.bags.labelled import FIRST_STAMP_NS
-from spssn_ros.bags.reader import BagReader, header_stamp_ns
+from spssn_ros.bags.reader import BagReader
+from spssn_ros.bags.stamps import header_stamp_ns
 from spssn_ros.bags.writer import BagWriter
 from spssn_ros.datasets.camvid import find_camvid, read_pair
 from spssn_ros.datasets.folder import find_folder

@@ -25,6 +25,7 @@ import jinja2
 import numpy as np
 
 from spssn_ros import __version__
+from spssn_ros.bags.stamps import stamp_text
 from spssn_ros.evaluation.report import figures, rows
 from spssn_ros.evaluation.report.about import About
 from spssn_ros.evaluation.report.compare import short_names
@@ -74,7 +75,7 @@ def render(result: EvaluationResult, gallery: Gallery, about: About) -> str:
         source = ', '.join(part for part in (frame.source.bag, frame.source.topic) if part)
         panes = {name: _data_uri(pane, name) for name, pane in frame.panes(painter).items()}
         weakest = _weakest(frame, result.label_set)
-        return _Frame(source, _stamp(frame.stamp_ns), frame.score, frame.wrong, weakest, panes)
+        return _Frame(source, stamp_text(frame.stamp_ns), frame.score, frame.wrong, weakest, panes)
 
     return _template().render(
         version=__version__,
@@ -179,10 +180,6 @@ def _words(key: str) -> str:
 
 def _rgb(color: Color) -> str:
     return f'rgb({color[0]} {color[1]} {color[2]})'
-
-
-def _stamp(stamp_ns: int) -> str:
-    return f'{stamp_ns // 10**9}.{stamp_ns % 10**9:09d}'
 
 
 def _weakest(frame: Shown, label_set: LabelSet) -> list[tuple[str, float]]:
