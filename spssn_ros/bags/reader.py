@@ -117,10 +117,12 @@ class BagReader:
         is_ros1 = self.path.is_file() and self.path.suffix == '.bag'
         self._types = MessageTypes(self.path, is_ros1)
         try:
-            self._reader = (Rosbag1Reader if is_ros1 else Rosbag2Reader)(self.path)
-            self._reader.open()
-            _check_connections(self._reader.connections)
+            reader = (Rosbag1Reader if is_ros1 else Rosbag2Reader)(self.path)
+            reader.open()
+            self._reader = reader
+            _check_connections(reader.connections)
         except Exception as error:  # damaged bytes raise almost anything in a parser
+            self.__exit__()
             self._damaged(error)
         return self
 

@@ -14,14 +14,15 @@
 """Where training computes, and in which arithmetic."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 
-from spssn_ros.errors import ConfigError
+from spssn_ros.errors import ConfigError, TrainingError
 from spssn_ros.inference.config import Precision
 from spssn_ros.inference.plan import cpu_has_bfloat16
+from spssn_ros.training.config import TrainConfig
 
 _DTYPES = {Precision.BFLOAT16: torch.bfloat16, Precision.FLOAT16: torch.float16}
 
@@ -83,3 +84,16 @@ class Arithmetic:
         if self.precision is Precision.FLOAT32:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, _DTYPES[self.precision])
+
+
+@contextlib.contextmanager
+def enough_memory(config: TrainConfig) -> Iterator[None]:
+    """Say what to lower when a GPU's memory is out."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise TrainingError(
+            f'out of GPU memory at batch_size {config.batch_size} and crop '
+            f'{config.crop[0]}x{config.crop[1]}; lower batch_size or crop, or set resident to '
+            'false, which leaves the images in main memory'
+        ) from error

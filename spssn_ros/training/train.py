@@ -15,8 +15,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ from spssn_ros.evaluation.distributed import Processes
 from spssn_ros.inference.config import InputSize
 from spssn_ros.inference.preprocess import resize_frame
 from spssn_ros.models.network import Network
-from spssn_ros.training.arithmetic import Arithmetic, plain
+from spssn_ros.training.arithmetic import Arithmetic, enough_memory, plain
 from spssn_ros.training.augment import Sample
 from spssn_ros.training.batches import Batch, Batches, HostBatches
 from spssn_ros.training.checkpoint import save_checkpoint
@@ -91,7 +90,7 @@ class Trainer:
         self.scaler = self.arithmetic.scaler()
         torch.manual_seed(config.seed)
         model, self.beginning = initial_network(config, data.label_set)
-        with _enough_memory(config):
+        with enough_memory(config):
             self.output_stride = model.output_stride
             self.model: Network = model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             self.average = None
@@ -213,7 +212,7 @@ class Trainer:
             )
             for group in self.optimizer.param_groups:
                 group['lr'] = self.config.learning_rate * factor
-            with _enough_memory(self.config):
+            with enough_memory(self.config):
                 loss = self._step(batch)
             if loss is not None:
                 losses.append(loss)
@@ -286,16 +285,3 @@ class Trainer:
         save_checkpoint(
             self.output / name, model, self.config, self.data.label_set, recipe, scores
         )
-
-
-@contextmanager
-def _enough_memory(config: TrainConfig) -> Iterator[None]:
-    """Say what to lower when a GPU's memory is out."""
-    try:
-        yield
-    except torch.cuda.OutOfMemoryError as error:
-        raise TrainingError(
-            f'out of GPU memory at batch_size {config.batch_size} and crop '
-            f'{config.crop[0]}x{config.crop[1]}; lower batch_size or crop, or set resident to '
-            'false, which leaves the images in main memory'
-        ) from error
