@@ -15,6 +15,8 @@
 
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -104,7 +106,8 @@ class EvaluateNode(Node):
     def begin(self) -> int | None:
         """Subscribe, or evaluate the bag and return the exit status."""
         if self.mode is Mode.OFFLINE:
-            self._evaluate_bag()
+            with _writing():
+                self._evaluate_bag()
             return 0
         self.create_subscription(Image, 'label', self._on_label, qos.LOSSLESS)
         self.create_subscription(Image, 'label_truth', self._on_truth, qos.LOSSLESS)
@@ -117,7 +120,11 @@ class EvaluateNode(Node):
     def end(self) -> bool:
         """Write and print the live scores, unless that is done."""
         if self.mode is Mode.LIVE and not self._finished:
-            self._finish()
+            try:
+                self._finish()
+            except ConfigError as error:
+                print(f'evaluate_node: {error}', file=sys.stderr)
+                raise SystemExit(2) from error
         return True
 
     def _evaluate_bag(self) -> None:
@@ -152,7 +159,12 @@ class EvaluateNode(Node):
             self.get_logger().error(f'not scored: {error}', throttle_duration_sec=5.0)
 
     def _on_finish(self, request: Any, response: Any) -> Any:
-        result = self._finish()
+        try:
+            result = self._finish()
+        except ConfigError as error:
+            self.get_logger().error(str(error))
+            response.message = str(error)
+            return response
         response.success = result.frames > 0
         response.message = f'mIoU {result.matrix.miou():.4f} over {result.frames} frames'
         return response
@@ -161,19 +173,21 @@ class EvaluateNode(Node):
         self._finished = True
         result = self._live.result()
         report = self._text('report')
-        if report and self._live.gallery is not None:
-            truth_topic = self.resolve_topic_name('label_truth')
-            about = About(
-                self._run, self._text('weights'), self._info, truth_topic, self._compared
-            )
-            write_report(Path(report), result, self._live.gallery, about)
-        self._write(result)
+        with _writing():
+            self._write(result)
+            if report and self._live.gallery is not None:
+                truth_topic = self.resolve_topic_name('label_truth')
+                about = About(
+                    self._run, self._text('weights'), self._info, truth_topic, self._compared
+                )
+                write_report(Path(report), result, self._live.gallery, about)
         return result
 
     def _write(self, result: EvaluationResult) -> None:
+        # First what no full disk can prevent.
+        print_scores(result, compared=self._compared)
         if self._text('json'):
             write_text(Path(self._text('json')), result.to_json())
-        print_scores(result, compared=self._compared)
 
     def _compare(self) -> list[Path]:
         value = self.get_parameter('compare').value
@@ -195,6 +209,17 @@ class EvaluateNode(Node):
 
     def _text(self, name: str) -> str:
         return str(self.get_parameter(name).value)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Raise ConfigError for a file that cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f'cannot write {error.filename}: {error.strerror}; make room or give another path'
+        ) from error
 
 
 def main(args: list[str] | None = None) -> int:

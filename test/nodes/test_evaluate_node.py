@@ -143,6 +143,26 @@ def test_offline_mode_scores_a_bag_and_ends(
     assert scores['frames'] == 1
 
 
+@pytest.mark.parametrize('ending', ['service', 'signal'])
+def test_a_full_disk_takes_no_live_scores_away(
+    peer: Any, run_node: Any, tiny_weights: Path, tmp_path: Path, ending: str
+) -> None:
+    (tmp_path / 'full.json').symlink_to('/dev/full')
+    node = run_node('evaluate_node', *arguments(weights=tiny_weights, json=tmp_path / 'full.json'))
+    assert peer.spin_until(lambda: 'scoring label against label_truth' in node.output)
+    told = f'cannot write {tmp_path}/full.json: No space left on device; make room'
+    if ending == 'service':
+        response = peer.call(Trigger, '/evaluate_node/finish', Trigger.Request())
+        assert not response.success
+        assert told in response.message
+        assert node.stop() == 0
+    else:
+        assert node.stop() == 2
+        assert f'evaluate_node: {told}' in node.output
+    assert 'Traceback' not in node.output
+    assert 'mIoU' in node.output
+
+
 @pytest.mark.parametrize(
     ('parameters', 'sentence'),
     [
