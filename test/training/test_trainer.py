@@ -266,7 +266,7 @@ def test_a_damaged_state_is_refused(unbroken: Path, tmp_path: Path, content: byt
         ('best', 'null'),
         ('seconds', '[]'),
         ('config', '[1]'),
-        ('scaler', '3'),
+        ('config', 'null'),
     ],
 )
 def test_a_state_with_tampered_counters_is_refused(
