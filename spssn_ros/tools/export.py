@@ -15,6 +15,7 @@
 
 import argparse
 import contextlib
+import errno
 import importlib.util
 import logging
 import shutil
@@ -151,6 +152,9 @@ def export(
         # The file to load comes last: where it is, the other one is too.
         for path in reversed(files):
             (folder / path.name).replace(path)
+    except OSError as error:
+        # That of a full disk names no file, and others one of the temporary folder's.
+        raise OSError(error.errno, error.strerror, str(files[0])) from error
     except RuntimeError as error:
         reason = ' '.join(str(error).split())[:300]
         raise SpssnError(
@@ -215,7 +219,11 @@ def _write_openvino(
     model.outputs[0].get_tensor().set_names({OUTPUT_NAME})
     for key, value in metadata.items():
         model.set_rt_info(value, ['spssn_ros', key])
-    openvino.save_model(model, path, compress_to_fp16=False)
+    try:
+        openvino.save_model(model, path, compress_to_fp16=False)
+    except RuntimeError as error:
+        # OpenVINO says no more than that a stream failed.
+        raise OSError(errno.EIO, 'It cannot be written; is the disk full?') from error
 
 
 @contextlib.contextmanager

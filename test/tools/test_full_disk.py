@@ -72,10 +72,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / 'set'
 
 
-def refused(words: list[Any], most_bytes: int, capfd: pytest.CaptureFixture[str]) -> str:
+def refused(words: list[Any], most_bytes: int, capsys: pytest.CaptureFixture[str]) -> str:
     with full_disk(most_bytes):
         assert main([str(word) for word in words]) == 2
-    error = capfd.readouterr().err
+    error = capsys.readouterr().err
     lines = [line for line in error.splitlines() if line.startswith('spssn: ')]
     assert len(lines) == 1, error
     assert 'Traceback' not in error
@@ -117,7 +117,7 @@ def test_nothing_half_written_stays(
     data: Path,
     random_weights: Path,
     tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str],
     words: list[str],
     most_bytes: int,
 ) -> None:
@@ -125,7 +125,7 @@ def test_nothing_half_written_stays(
     places = {'BAG': bag, 'WEIGHTS': random_weights, 'DATA': data}
     before = tree(tmp_path)
     given = [places.get(w, tmp_path / w if w[:3] in ('OUT', 'REC') else w) for w in words]
-    told = refused(given, most_bytes, capfd)
+    told = refused(given, most_bytes, capsys)
     assert 'OUT' in told
     left = tree(tmp_path)
     if words[0] == 'train':
@@ -153,7 +153,7 @@ def test_the_file_of_before_is_kept(
     data: Path,
     random_weights: Path,
     tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str],
     words: list[str],
     name: str,
     most_bytes: int,
@@ -163,7 +163,7 @@ def test_the_file_of_before_is_kept(
     (tmp_path / name).write_text('of before')
     places = {'BAG': bag, 'W': random_weights, 'DATA': data}
     given = [places.get(w, tmp_path / w if w[:3] in ('OUT', 'REC') else w) for w in words]
-    refused(given, most_bytes, capfd)
+    refused(given, most_bytes, capsys)
     assert (tmp_path / name).read_text() == 'of before'
     assert not list(tmp_path.rglob('.*'))
 
@@ -172,12 +172,12 @@ def test_pictures_of_a_video_are_whole_and_the_video_is_not_there(
     bag: Path,
     random_weights: Path,
     tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str],
     picture: Callable[..., np.ndarray],
 ) -> None:
     out = tmp_path / 'out'
     words = ['segment', bag, '--image-topic', IMAGE, '--output', out, '--weights', random_weights]
-    refused([*words, *ENGINE], 300, capfd)
+    refused([*words, *ENGINE], 300, capsys)
     assert not (out / 'overlay.mp4').exists()
     assert not list(out.rglob('.*'))
     for path in out.rglob('*.png'):
@@ -203,7 +203,7 @@ def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 
 
 def test_training_goes_on_when_there_is_room_again(
-    tmp_path: Path, data: Path, disk: Callable[[str], Path], capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, data: Path, disk: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / 'recipe').write_text(RECIPE.replace('epochs: 1', 'epochs: 2'))
     words = ['train', '--config', tmp_path / 'recipe', '--data', data, '--output']
@@ -213,7 +213,7 @@ def test_training_goes_on_when_there_is_room_again(
     # Room for the first epoch's state and weights, not for a second state beside it.
     folder = disk(f'size={best * 2 + state + state // 2}')
     assert main([str(word) for word in [*words, folder / 'run']]) == 2
-    error = capfd.readouterr().err
+    error = capsys.readouterr().err
     told = [line for line in error.splitlines() if line.startswith('spssn: ')]
     assert told == [f'spssn: {folder}/run/state.safetensors: No space left on device']
     assert 'Traceback' not in error
