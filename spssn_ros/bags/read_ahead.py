@@ -19,7 +19,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from spssn_ros.bags.reader import BagReader, SerializedMessage
-from spssn_ros.errors import BagError
 
 _QUEUE_LENGTH = 32
 _POLL_S = 0.05
@@ -37,7 +36,7 @@ class ReadAhead:
 
     def __init__(self, path: Path, topics: Sequence[str], stopped: Callable[[], bool]) -> None:
         self._path, self._topics, self._stopped = path, topics, stopped
-        self._queue: queue.Queue[SerializedMessage | BagError | None] = queue.Queue(_QUEUE_LENGTH)
+        self._queue: queue.Queue[SerializedMessage | Exception | None] = queue.Queue(_QUEUE_LENGTH)
         self._thread = threading.Thread(target=self._read, name='read_ahead', daemon=True)
         self._thread.start()
 
@@ -53,7 +52,7 @@ class ReadAhead:
                 item = self._queue.get(timeout=_POLL_S)
             except queue.Empty:
                 continue
-            if isinstance(item, BagError):
+            if isinstance(item, Exception):
                 raise item
             return item
         return None
@@ -69,10 +68,10 @@ class ReadAhead:
                     if not self._put(message):
                         return
             self._put(None)
-        except BagError as error:
+        except Exception as error:  # of any kind: who waits must not wait for ever
             self._put(error)
 
-    def _put(self, item: SerializedMessage | BagError | None) -> bool:
+    def _put(self, item: SerializedMessage | Exception | None) -> bool:
         while not self._stopped():
             try:
                 self._queue.put(item, timeout=_POLL_S)

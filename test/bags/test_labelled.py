@@ -95,6 +95,19 @@ def test_read_ahead_ends_when_stopped(tmp_path: Path, scene: Scene) -> None:
     ahead.join()
 
 
+def test_read_ahead_passes_on_what_nobody_foresaw(
+    street_bag: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError('unforeseen')
+
+    monkeypatch.setattr(BagReader, 'serialized_messages', fail)
+    ahead = ReadAhead(street_bag, (), lambda: False)
+    with pytest.raises(ZeroDivisionError, match='unforeseen'):
+        ahead.next()
+    ahead.join()
+
+
 def test_read_ahead_passes_errors_on(tmp_path: Path) -> None:
     ahead = ReadAhead(tmp_path / 'nowhere', (), lambda: False)
     with pytest.raises(BagError, match='nowhere does not exist'):
