@@ -94,7 +94,7 @@ def test_messages_that_sqlite_has_not_written_home_are_not_passed_over(tmp_path:
     bag = write(tmp_path / 'bag', Storage.SQLITE3)
     database = sqlite3.connect(bag / 'bag.db3')
     database.execute('PRAGMA journal_mode = WAL')
-    database.execute('INSERT INTO messages (topic_id, timestamp, data) VALUES (1, 2, x"00")')
+    database.execute("INSERT INTO messages (topic_id, timestamp, data) VALUES (1, 2, x'00')")
     database.commit()
     journal = bag / 'bag.db3-wal'
     for path in (bag, bag / 'bag.db3'):

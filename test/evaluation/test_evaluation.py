@@ -62,7 +62,7 @@ class RedSegmenter:
     def __init__(self) -> None:
         self.frames: list[np.ndarray] = []
 
-    def __call__(self, rgb: np.ndarray) -> Segmentation:
+    def __call__(self, rgb: np.ndarray, with_confidence: bool = False) -> Segmentation:
         self.frames.append(rgb)
         return Segmentation(rgb[..., 0])
 

@@ -36,7 +36,7 @@ CAR, PERSON, ROAD = 13, 11, 0
 class RedSegmenter:
     description = 'red'
 
-    def __call__(self, rgb: np.ndarray) -> Segmentation:
+    def __call__(self, rgb: np.ndarray, with_confidence: bool = False) -> Segmentation:
         return Segmentation(rgb[..., 0])
 
 

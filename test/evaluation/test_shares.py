@@ -42,7 +42,7 @@ class RedSegmenter:
     def __init__(self) -> None:
         self.seen: list[int] = []
 
-    def __call__(self, rgb: np.ndarray) -> Segmentation:
+    def __call__(self, rgb: np.ndarray, with_confidence: bool = False) -> Segmentation:
         self.seen.append(int(rgb[0, 0, 2]))
         return Segmentation(rgb[..., 0])
 
