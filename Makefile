@@ -62,7 +62,7 @@ PACKAGE_FILES := setup.py setup.cfg package.xml \
 .PHONY: help
 help:  ## list what make can do
 	@echo 'make TARGET [OPTION=VALUE ...]'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo 'Options of every target:'
 	@echo '  PYTHON=python3.12     the Python to make the environment with (3.10 or later)'
 	@echo '  ROS_WHEELS=jazzy      use the wheels of ROS 2 Jazzy instead of Kilted'
