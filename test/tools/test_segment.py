@@ -344,7 +344,7 @@ def test_bad_input_writes_nothing(tmp_path: Path, segment: Segment) -> None:
         ('one', ('--input-size', '8x8'), "input_size is '8x8'"),
         ('one', ('--output', tmp_path / 'file'), f'{tmp_path}/file'),
         ('bag', ('--image-topic', '/x'), f"topic '/x' is not in bag {tmp_path}/bag"),
-        ('bag', ('--image-topic', '/info'), 'topic /info of bag'),
+        ('bag', ('--image-topic', '/info'), "topic '/info' of bag"),
     ):
         said, errors = segment(tmp_path / name, '--output', tmp_path / 'out', *arguments, status=2)
         assert said == ''
