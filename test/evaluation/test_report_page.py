@@ -70,7 +70,13 @@ def write_page(folder: Path, classes: LabelSet = LABELS) -> EvaluationResult:
     result.extra |= {'drops': 5, 'latency_ms': {'p50': 12.5, 'p95': 20.0, 'p99': 31.25}}
     result.extra |= {'category_iou': {'<b>flat': 0.5}, 'iiou': {HOSTILE: 0.25}}
     info = WeightsInfo(
-        'spssn', {}, classes, Normalisation(), (480, 360), {'data': HOSTILE}, {}, 'licence <i>'
+        'spssn',
+        {},
+        classes,
+        Normalisation(),
+        (480, 360),
+        recipe={'data': HOSTILE},
+        licence='licence <i>',
     )
     run = Run(f"spssn evaluate '{HOSTILE}' \udcff", f'/{HOSTILE}', {'cpu': HOSTILE, 'gpu': None})
     about = About(run, f'{HOSTILE}.safetensors', info, '/truth', read_earlier([earlier], classes))
