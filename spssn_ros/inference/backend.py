@@ -13,8 +13,9 @@
 # limitations under the License.
 """What a backend is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,3 +54,24 @@ class Backend(Protocol):
 
         The result has `output_size`, (width, height).
         """
+
+
+@runtime_checkable
+class BatchBackend(Backend, Protocol):
+    """Runs one network, on several frames at once where that is faster.
+
+    Attributes:
+        max_batch: most frames at once; 1 where more gain nothing.
+
+    """
+
+    max_batch: int
+
+    def segment_batch(
+        self,
+        frames: Sequence[NDArray[np.uint8]],
+        input_size: Size,
+        output_size: Size,
+        with_confidence: bool,
+    ) -> list[Segmentation]:
+        """Segment frames of one size, as `segment` does each of them."""

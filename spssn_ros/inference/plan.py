@@ -21,6 +21,7 @@ import torch
 from spssn_ros.errors import DeviceError
 from spssn_ros.inference.backend import Backend
 from spssn_ros.inference.config import BackendName, Device, InferenceConfig, Precision
+from spssn_ros.inference.cuda_backend import CudaBackend
 from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.inference.say_once import say_once
 from spssn_ros.inference.torch_backend import TorchBackend
@@ -90,6 +91,7 @@ def create_backend(network: FromUint8, config: InferenceConfig) -> tuple[Backend
 
     Raises:
         DeviceError: as `plan`.
+        GpuMemoryError: the network does not fit into the GPU's memory.
 
     """
     resolved = plan(config)
@@ -98,7 +100,9 @@ def create_backend(network: FromUint8, config: InferenceConfig) -> tuple[Backend
         from spssn_ros.inference.openvino_backend import OpenVinoBackend
 
         return OpenVinoBackend(network, resolved.precision, config.cpu_threads), resolved
-    return TorchBackend(network, resolved.device, resolved.precision, config.cpu_threads), resolved
+    if resolved.device is Device.CUDA:
+        return CudaBackend(network, resolved.precision), resolved
+    return TorchBackend(network, resolved.precision, config.cpu_threads), resolved
 
 
 def cpu_has_bfloat16() -> bool:

@@ -14,11 +14,12 @@
 """The engine: an RGB frame in, labels at its size out."""
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spssn_ros.inference.backend import Segmentation
+from spssn_ros.inference.backend import BatchBackend, Segmentation
 from spssn_ros.inference.config import InferenceConfig, Size
 from spssn_ros.inference.fold_bn import fold_batch_norm
 from spssn_ros.inference.plan import create_backend
@@ -100,6 +101,11 @@ class Segmenter:
         """Return the (width, height) at which a frame of that size enters the network."""
         return self.config.input_size.for_frame(frame, self.info.input_size, self.output_stride)
 
+    @property
+    def max_batch(self) -> int:
+        """Most frames that `batch` takes; 1 where the backend gains nothing by more."""
+        return self.backend.max_batch if isinstance(self.backend, BatchBackend) else 1
+
     def move_to_cpu(self) -> None:
         """Go on on the CPU, where the GPU has no memory left."""
         self.config = self.config.on_cpu()
@@ -125,3 +131,24 @@ class Segmenter:
         check_frame(rgb)
         frame = (rgb.shape[1], rgb.shape[0])
         return self.backend.segment(rgb, self.input_size_for(frame), frame, with_confidence)
+
+    def batch(
+        self, frames: Sequence[NDArray[np.uint8]], with_confidence: bool = False
+    ) -> list[Segmentation]:
+        """Segment frames of one size at once: as calls one by one, but for rounding.
+
+        Args:
+            frames: (H, W, 3) uint8 RGB each, all of one size; at most `max_batch`.
+            with_confidence: also return the winning class's probability.
+
+        Raises:
+            BadImageError, GpuMemoryError: as a call.
+
+        """
+        if len(frames) == 1 or not isinstance(self.backend, BatchBackend):
+            return [self(rgb, with_confidence) for rgb in frames]
+        for rgb in frames:
+            check_frame(rgb)
+        frame = (frames[0].shape[1], frames[0].shape[0])
+        size = self.input_size_for(frame)
+        return self.backend.segment_batch(frames, size, frame, with_confidence)

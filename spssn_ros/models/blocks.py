@@ -134,9 +134,15 @@ class PyramidPooling(nn.Module):
 
     Adaptive average pooling is written as a product with two fixed matrices: equal in value, and
     unlike `adaptive_avg_pool2d` exportable to ONNX where a map is not a multiple of the bins.
+
+    Attributes:
+        matrices: where to keep the matrices, which otherwise are made for each call: on CUDA they
+            come from the host, which a captured graph cannot repeat.
+
     """
 
     bins = (1, 2, 3, 6)
+    matrices: dict[tuple[object, ...], Tensor] | None = None
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -149,11 +155,19 @@ class PyramidPooling(nn.Module):
         height, width = x.shape[-2:]
         pyramid = [x]
         for bins, branch in zip(self.bins, self.branches, strict=True):
-            rows, columns = pooling_matrix(height, bins, x), pooling_matrix(width, bins, x)
+            rows, columns = self._matrix(height, bins, x), self._matrix(width, bins, x)
             pooled = branch(rows @ x @ columns.T)
             pyramid.append(resize(pooled, (height, width)))
         y: Tensor = self.project(torch.cat(pyramid, dim=1))
         return y
+
+    def _matrix(self, size: int, bins: int, like: Tensor) -> Tensor:
+        if self.matrices is None:
+            return pooling_matrix(size, bins, like)
+        key = (size, bins, like.dtype, like.device)
+        if key not in self.matrices:
+            self.matrices[key] = pooling_matrix(size, bins, like)
+        return self.matrices[key]
 
 
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:

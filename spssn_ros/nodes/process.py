@@ -25,6 +25,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
 from spssn_ros.errors import SpssnError
+from spssn_ros.runtime import keep_freed_memory
 
 N = TypeVar('N', bound=Node)
 
@@ -49,6 +50,7 @@ def run_node(
         0 after a signal, what `start` returned, or 2 after bad input (told in one line).
 
     """
+    keep_freed_memory()
     try:
         rclpy.init(args=args)
     # rclpy's own error types for bad arguments differ between distributions.

@@ -15,6 +15,7 @@
 
 from spssn_ros.runtime.mailbox import Mailbox, SlotCounts
 from spssn_ros.runtime.map_ahead import map_ahead
+from spssn_ros.runtime.memory import keep_freed_memory
 from spssn_ros.runtime.sample import EvenSample
 from spssn_ros.runtime.statistics import Durations, Percentiles, Rate
 from spssn_ros.runtime.worker import Worker
@@ -27,5 +28,6 @@ __all__ = [
     'Rate',
     'SlotCounts',
     'Worker',
+    'keep_freed_memory',
     'map_ahead',
 ]

@@ -28,8 +28,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from spssn_ros.errors import BadImageError, GpuMemoryError
-from spssn_ros.inference import Segmenter, torch_backend
+from spssn_ros.errors import BadImageError
+from spssn_ros.inference import Segmenter
 from spssn_ros.inference.preprocess import FromUint8, resize_frame
 from spssn_ros.models import load_weights
 
@@ -228,41 +228,6 @@ def test_other_precisions_and_devices_agree(
     assert (logits.argmax(0).numpy() == result.labels).mean() > 0.85
     probability = logits.softmax(0).amax(0).numpy()
     assert np.abs(result.confidence / 255 - probability).mean() < tolerance
-
-
-def test_memory_that_runs_out_is_explained(
-    random_weights: Path, picture: Paint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    segmenter = Segmenter.from_weights(
-        random_weights, device='cpu', precision='float32', backend='torch', input_size='64x32'
-    )
-
-    frame = picture(*SIZE)
-    expected = segmenter(frame).labels
-    errors = [
-        torch.cuda.OutOfMemoryError('CUDA out of memory'),
-        RuntimeError('CUDA error: out of memory'),
-        RuntimeError('cuDNN error: CUDNN_STATUS_ALLOC_FAILED'),
-        RuntimeError('something else'),
-    ]
-
-    def fail(*_: Any) -> None:
-        raise errors.pop(0)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(torch_backend.TorchBackend, '_segment', fail)
-        for _ in range(3):
-            with pytest.raises(
-                GpuMemoryError, match=r'^out of GPU memory at network input 64x32; give a smaller'
-            ):
-                segmenter(frame)
-        with pytest.raises(RuntimeError, match=r'^something else$'):
-            segmenter(frame)
-    before = segmenter.backend
-    segmenter.move_to_cpu()
-    assert segmenter.backend is not before
-    assert segmenter.input_size_for(SIZE) == (64, 32)
-    np.testing.assert_array_equal(segmenter(frame).labels, expected)
 
 
 def test_a_conversion_leaves_no_memory_behind(random_weights: Path) -> None:

@@ -1,0 +1,172 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Inference by PyTorch on CUDA: a frame goes up, labels come down, all between is one graph."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from spssn_ros.errors import GpuMemoryError
+from spssn_ros.inference.backend import Segmentation
+from spssn_ros.inference.config import Precision, Size
+from spssn_ros.inference.cuda_queue import CudaQueue, DeviceQueue
+from spssn_ros.inference.device_winners import write_winners
+from spssn_ros.inference.gpu_memory import explained
+from spssn_ros.inference.preprocess import FromUint8, resize_frame
+from spssn_ros.inference.torch_backend import DTYPES
+from spssn_ros.models.blocks import PyramidPooling
+
+_MAX_PROGRAMS = 6
+_MAX_BATCH = 4
+
+
+class CudaBackend:
+    """Runs a network on CUDA.
+
+    For each shape of work (frames, input size, output size, confidence or not) buffers are
+    allocated and a graph is captured once; the six used last are kept. A frame is then a copy from
+    pinned memory, one launch, and one copy back.
+
+    Args:
+        network: batch norm folded, on the CPU.
+        precision: of the network; logits are upsampled in float32.
+        queue: to a device other than the current CUDA one.
+
+    Attributes:
+        max_batch: most frames at once.
+
+    Raises:
+        GpuMemoryError: the network does not fit.
+
+    """
+
+    max_batch = _MAX_BATCH
+
+    def __init__(
+        self, network: FromUint8, precision: Precision, queue: DeviceQueue | None = None
+    ) -> None:
+        self._queue = queue or CudaQueue(torch.device('cuda', torch.cuda.current_device()))
+        device = self._queue.device
+        with explained('the network'), self._queue.entered():
+            network.to(device)
+            # Only the network itself: the scale of its input is applied in float32.
+            network.model.to(dtype=DTYPES[precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network = network
+        self._dtype = DTYPES[precision]
+        self._programs: OrderedDict[_Shape, _Program] = OrderedDict()
+        name = torch.cuda.get_device_name(device) if device.type == 'cuda' else device.type
+        self.description = f'torch {precision.value} on cuda ({name})'
+
+    def segment(
+        self, rgb: NDArray[np.uint8], input_size: Size, output_size: Size, with_confidence: bool
+    ) -> Segmentation:
+        """See `Backend.segment`; GpuMemoryError where a frame does not fit."""
+        return self.segment_batch([rgb], input_size, output_size, with_confidence)[0]
+
+    @torch.inference_mode()
+    def segment_batch(
+        self,
+        frames: Sequence[NDArray[np.uint8]],
+        input_size: Size,
+        output_size: Size,
+        with_confidence: bool,
+    ) -> list[Segmentation]:
+        """See `BatchBackend.segment_batch`; GpuMemoryError where the frames do not fit."""
+        shape = _Shape(len(frames), input_size, output_size, with_confidence)
+        with explained(f'network input {input_size[0]}x{input_size[1]}'):
+            return self._program(shape).run(frames)
+
+    def _program(self, shape: '_Shape') -> '_Program':
+        if shape in self._programs:
+            self._programs.move_to_end(shape)
+            return self._programs[shape]
+        while len(self._programs) >= _MAX_PROGRAMS:
+            self._programs.popitem(last=False)
+            self._queue.release()
+        try:
+            with explained('a new size'):
+                program = _Program(self._network, self._dtype, self._queue, shape)
+        except GpuMemoryError:
+            if not self._programs:
+                raise
+            program = None
+        if program is None:
+            # Outside the handler, whose traceback keeps tensors alive: again, with nothing else.
+            self._programs.clear()
+            self._queue.release()
+            program = _Program(self._network, self._dtype, self._queue, shape)
+        self._programs[shape] = program
+        return program
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What a program is made for."""
+
+    frames: int
+    input_size: Size
+    output_size: Size
+    with_confidence: bool
+
+
+class _Program:
+    """The buffers of one shape, and the work between them, which always uses the same memory."""
+
+    def __init__(
+        self, network: FromUint8, dtype: torch.dtype, queue: DeviceQueue, shape: _Shape
+    ) -> None:
+        self._network, self._dtype, self._queue, self._shape = network, dtype, queue, shape
+        self._pools = _pools(network)
+        self._matrices: dict[tuple[object, ...], Tensor] = {}
+        taken = (shape.frames, *shape.input_size[::-1], 3)
+        given = (1 + shape.with_confidence, shape.frames, *shape.output_size[::-1])
+        self._host_frames = queue.host_buffer(taken)
+        self._host_result = queue.host_buffer(given)
+        with queue.entered():
+            self._frames = torch.zeros(taken, dtype=torch.uint8, device=queue.device)
+            self._result = torch.zeros(given, dtype=torch.uint8, device=queue.device)
+        self._repeat = queue.prepare(self._work)
+
+    def run(self, frames: Sequence[NDArray[np.uint8]]) -> list[Segmentation]:
+        """Segment as many frames as the shape has."""
+        staged = self._host_frames.numpy()
+        for i, rgb in enumerate(frames):
+            staged[i] = resize_frame(rgb, self._shape.input_size)
+        with self._queue.entered():
+            self._frames.copy_(self._host_frames, non_blocking=True)
+            self._repeat()
+            self._host_result.copy_(self._result, non_blocking=True)
+        self._queue.wait()
+        # The buffer belongs to the next frame.
+        labels, *confidence = self._host_result.numpy().copy()
+        return [
+            Segmentation(labels[i], *(plane[i] for plane in confidence))
+            for i in range(len(frames))
+        ]
+
+    def _work(self) -> None:
+        for pool in self._pools:
+            pool.matrices = self._matrices
+        network = self._network
+        x = self._frames.permute(0, 3, 1, 2).float() * network.scale + network.offset
+        write_winners(network.model(x.to(self._dtype)), self._result)
+
+
+def _pools(network: nn.Module) -> list[PyramidPooling]:
+    return [module for module in network.modules() if isinstance(module, PyramidPooling)]

@@ -1,0 +1,118 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The calls of CUDA itself: a stream, pinned memory, graphs."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+_log = logging.getLogger(__name__)
+
+# What libraries set up at their first calls must be there before a capture; PyTorch's notes on
+# CUDA graphs ask for a few.
+_WARM_UPS = 3
+
+
+class DeviceQueue(Protocol):
+    """Work for one device, done in order.
+
+    Attributes:
+        device: where tensors for it lie.
+
+    """
+
+    device: torch.device
+
+    def host_buffer(self, shape: tuple[int, ...]) -> Tensor:
+        """Return a uint8 tensor on the host that copies to and from the device go fastest with."""
+
+    def entered(self) -> AbstractContextManager[object]:
+        """Return a context in which what is called goes into the queue."""
+
+    def prepare(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Run the work and return what repeats it, on the same tensors, at the least cost."""
+
+    def wait(self) -> None:
+        """Wait until everything in the queue is done."""
+
+    def release(self) -> None:
+        """Give memory that nothing uses back to the device."""
+
+
+class CudaQueue:
+    """A stream of its own on a CUDA device; work is repeated as a captured graph.
+
+    Args:
+        device: of type cuda.
+
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._stream = torch.cuda.Stream(device)
+
+    def host_buffer(self, shape: tuple[int, ...]) -> Tensor:
+        """See `DeviceQueue.host_buffer`: pinned."""
+        return torch.empty(shape, dtype=torch.uint8, pin_memory=True)
+
+    def entered(self) -> AbstractContextManager[object]:
+        """See `DeviceQueue.entered`."""
+        return torch.cuda.stream(self._stream)
+
+    def prepare(self, work: Callable[[], None]) -> Callable[[], None]:
+        """See `DeviceQueue.prepare`; where capturing fails, the work itself is what repeats it."""
+        with _fastest_algorithms():
+            with self.entered():
+                for _ in range(_WARM_UPS):
+                    work()
+            self.wait()
+            graph = torch.cuda.CUDAGraph()
+            try:
+                # Another thread may allocate meanwhile; only this one's calls must be capturable.
+                with torch.cuda.graph(
+                    graph, stream=self._stream, capture_error_mode='thread_local'
+                ):
+                    work()
+            # A graph has memory of its own beside what the warm-up took, which may be too much.
+            except RuntimeError as error:
+                reason = ' '.join(str(error).split())[:200]
+                _log.warning('no CUDA graph (%s); running without one, slower', reason)
+                del graph
+                self.release()
+                return work
+        return graph.replay
+
+    def wait(self) -> None:
+        """See `DeviceQueue.wait`."""
+        self._stream.synchronize()
+
+    def release(self) -> None:
+        """See `DeviceQueue.release`."""
+        torch.cuda.empty_cache()
+
+
+@contextlib.contextmanager
+def _fastest_algorithms() -> Iterator[None]:
+    """Have cuDNN choose by measurement: a size that is prepared is used again and again."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
