@@ -22,12 +22,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from spssn_ros.errors import GpuMemoryError
 from spssn_ros.inference.backend import Segmentation
 from spssn_ros.inference.config import Precision, Size
 from spssn_ros.inference.cuda_queue import CudaQueue, DeviceQueue
 from spssn_ros.inference.device_winners import write_winners
-from spssn_ros.inference.gpu_memory import explained
+from spssn_ros.inference.gpu_memory import explained, is_out_of_memory
 from spssn_ros.inference.preprocess import FromUint8, resize_frame
 from spssn_ros.inference.torch_backend import DTYPES
 from spssn_ros.models.blocks import PyramidPooling
@@ -99,13 +98,12 @@ class CudaBackend:
         while len(self._programs) >= _MAX_PROGRAMS:
             self._programs.popitem(last=False)
             self._queue.release()
+        program: _Program | None = None
         try:
-            with explained('a new size'):
-                program = _Program(self._network, self._dtype, self._queue, shape)
-        except GpuMemoryError:
-            if not self._programs:
+            program = _Program(self._network, self._dtype, self._queue, shape)
+        except RuntimeError as error:
+            if not self._programs or not is_out_of_memory(error):
                 raise
-            program = None
         if program is None:
             # Outside the handler, whose traceback keeps tensors alive: again, with nothing else.
             self._programs.clear()
@@ -165,7 +163,8 @@ class _Program:
             pool.matrices = self._matrices
         network = self._network
         x = self._frames.permute(0, 3, 1, 2).float() * network.scale + network.offset
-        write_winners(network.model(x.to(self._dtype)), self._result)
+        logits = network.model(x.to(self._dtype)).float() * network.inverse_temperature
+        write_winners(logits, self._result)
 
 
 def _pools(network: nn.Module) -> list[PyramidPooling]:

@@ -28,12 +28,11 @@ def write_winners(logits: Tensor, result: Tensor) -> None:
     nothing from the host, so that a CUDA graph can hold it.
 
     Args:
-        logits: (N, C, h, w) of any floating type.
+        logits: (N, C, h, w) float32.
         result: (1, N, H, W) uint8, labels; or (2, N, H, W), labels and the winner's softmax
             probability x 255. Written in place.
 
     """
-    logits = logits.float()
     count, classes, low, _ = logits.shape
     height, width = result.shape[-2:]
     position = (torch.arange(height, device=logits.device) + 0.5) * (low / height) - 0.5

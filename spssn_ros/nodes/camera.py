@@ -118,6 +118,7 @@ class Camera:
         self._masks: dict[str, Publisher] = {}
         self._info_out = self._publisher(CameraInfo, 'camera_info')
         self._latched: list[Publisher] = []
+        self._sending_s = 0.0
 
     @property
     def topic(self) -> str:
@@ -164,7 +165,7 @@ class Camera:
         confidence: NDArray[np.uint8] | None,
         painter: Painter,
         class_names: tuple[str, ...],
-    ) -> None:
+    ) -> float:
         """Compute and publish the wanted outputs, all under the camera image's header.
 
         Args:
@@ -176,24 +177,35 @@ class Camera:
             painter: looks colours up.
             class_names: by class id.
 
+        Returns:
+            How long the middleware took them, in milliseconds.
+
         """
+        start_s = self._sending_s
         # The label goes first: whatever else is wanted, a planner waits for it.
         if 'label' in wanted:
-            self._images['label'].publish(image_message(header, labels))
+            self._send(self._images['label'], image_message(header, labels))
         if 'confidence' in wanted and confidence is not None:
-            self._images['confidence'].publish(image_message(header, confidence))
+            self._send(self._images['confidence'], image_message(header, confidence))
         for output in wanted:
             publisher = self._masks.get(output.removeprefix('mask/'))
             if output.startswith('mask/') and publisher is not None:
                 mask = class_mask(labels, class_names.index(output.removeprefix('mask/')))
-                publisher.publish(image_message(header, mask))
+                self._send(publisher, image_message(header, mask))
         if 'color' in wanted:
-            self._images['color'].publish(image_message(header, painter.color(labels)))
+            self._send(self._images['color'], image_message(header, painter.color(labels)))
         if 'overlay' in wanted:
-            self._images['overlay'].publish(image_message(header, painter.overlay(rgb, labels)))
+            overlay = painter.overlay(rgb, labels)
+            self._send(self._images['overlay'], image_message(header, overlay))
         if 'camera_info' in wanted and self.info is not None:
             size: Size = (labels.shape[1], labels.shape[0])
-            self._info_out.publish(scaled_camera_info(self.info, header, size))
+            self._send(self._info_out, scaled_camera_info(self.info, header, size))
+        return (self._sending_s - start_s) * 1e3
+
+    def _send(self, publisher: Publisher, message: Any) -> None:
+        start_s = time.monotonic()
+        publisher.publish(message)
+        self._sending_s += time.monotonic() - start_s
 
     def due(self, max_rate: float) -> bool:
         """Whether a frame that comes now is within `max_rate`, and if so, count it."""

@@ -16,9 +16,11 @@
 import math
 import time
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.time import Time
 
 from spssn_ros.inference import Segmenter
 from spssn_ros.nodes.camera import Camera
@@ -47,6 +49,13 @@ def diagnostic_array(
     array.header.stamp = stamp
     array.status = [_status(node_name, segmenter, camera, counts) for camera, counts in cameras]
     return array
+
+
+def age_ms(now: Time, stamp: Any) -> float:
+    """Return the milliseconds since a header's stamp, by the clock of `now`; NaN for no stamp."""
+    if not (stamp.sec or stamp.nanosec):
+        return float('nan')
+    return float((now - Time.from_msg(stamp, now.clock_type)).nanoseconds / 1e6)
 
 
 def _status(

@@ -14,6 +14,7 @@
 """A frame's way through the node: message, array, labels, outputs."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spssn_ros.errors import GpuMemoryError
 from spssn_ros.imaging import (
     Painter,
     decode_compressed,
@@ -28,12 +30,12 @@ from spssn_ros.imaging import (
     resize_labels,
     to_rgb,
 )
-from spssn_ros.inference import Segmenter
+from spssn_ros.inference import Segmentation, Segmenter
 from spssn_ros.inference.config import Size
 from spssn_ros.nodes.camera import Camera
 from spssn_ros.nodes.parameters import Settings, Transport
 
-WORK_STAGES = ('decode', 'network', 'publish')
+WORK_STAGES = ('decode', 'network', 'post', 'encode', 'publish')
 """What the inference thread does with a frame, one after the other; timed by these names."""
 
 
@@ -49,6 +51,17 @@ class Frame:
 
     message: Any
     received_s: float
+
+    def same_size(self, other: 'Frame') -> bool:
+        """Whether another one may go through the network together with this one.
+
+        What a compressed image's size is shows only when it is decoded.
+        """
+        sizes = [
+            (getattr(frame.message, 'width', 0), getattr(frame.message, 'height', 0))
+            for frame in (self, other)
+        ]
+        return sizes[0] == sizes[1]
 
 
 @dataclass(frozen=True)
@@ -82,47 +95,98 @@ class Pipeline:
         """The classes that get a mask topic."""
         return self.settings.mask_classes or self.segmenter.label_set.names
 
-    def run(self, camera: Camera, frame: Frame) -> bool:
-        """Segment a frame and publish what is wanted; return False if nobody wanted anything.
+    def run(self, frames: Sequence[tuple[Camera, Frame]]) -> list[bool | Exception]:
+        """Segment frames, those of one size at once, and publish what is wanted.
+
+        Returns:
+            Of each frame whether anybody wanted anything of it, or why it could not be used.
 
         Raises:
-            BadImageError: the frame cannot be used.
+            GpuMemoryError: before anything was published.
 
         """
-        wanted = camera.wanted()
-        if not wanted:
-            return False
-        stages = camera.statistics.stages
+        outcomes: list[bool | Exception] = [False] * len(frames)
+        by_shape: dict[tuple[int, ...], list[_Job]] = {}
+        for number, (camera, frame) in enumerate(frames):
+            wanted = camera.wanted()
+            if not wanted:
+                continue
+            try:
+                job = _Job(number, camera, frame, wanted, *self._decode(camera, frame))
+            except Exception as error:
+                outcomes[number] = error
+                continue
+            by_shape.setdefault(job.rgb.shape, []).append(job)
+        answered = [
+            pair
+            for jobs in by_shape.values()
+            for pair in zip(jobs, self._segment(jobs), strict=True)
+        ]
+        for job, result in answered:
+            try:
+                if isinstance(result, Exception):
+                    raise result
+                self._publish(job, result)
+                outcomes[job.number] = True
+            except Exception as error:
+                outcomes[job.number] = error
+        return outcomes
+
+    def _decode(self, camera: Camera, frame: Frame) -> tuple[NDArray[np.uint8], '_StopWatch']:
         clock = _StopWatch()
-        stages.add('wait', (clock.start_s - frame.received_s) * 1e3)
-        rgb = self._decode(frame.message)
-        stages.add('decode', clock.lap_ms())
+        camera.statistics.stages.add('wait', (clock.start_s - frame.received_s) * 1e3)
+        rgb = self._to_rgb(frame.message)
+        camera.statistics.stages.add('decode', clock.lap_ms())
+        return rgb, clock
+
+    def _segment(self, jobs: Sequence['_Job']) -> Sequence[Segmentation | Exception]:
+        """Segment frames of one size."""
+        clock = _StopWatch()
         threshold = self.settings.confidence_threshold
-        result = self.segmenter(rgb, 'confidence' in wanted or threshold > 0)
-        stages.add('network', clock.lap_ms())
+        with_confidence = threshold > 0 or any('confidence' in job.wanted for job in jobs)
+        results: Sequence[Segmentation | Exception]
+        try:
+            results = self.segmenter.batch([job.rgb for job in jobs], with_confidence)
+        except GpuMemoryError:
+            raise
+        except Exception as error:
+            if len(jobs) == 1:
+                return [error]
+            # One by one the frame at fault is found, and costs only itself.
+            return [result for job in jobs for result in self._segment([job])]
+        network_ms = clock.lap_ms()
+        for job in jobs:
+            job.camera.statistics.stages.add('network', network_ms)
+            job.clock.lap_ms()
+        return results
+
+    def _publish(self, job: '_Job', result: Segmentation) -> None:
+        stages, rgb = job.camera.statistics.stages, job.rgb
         labels, confidence = result.labels, result.confidence
+        threshold = self.settings.confidence_threshold
         if threshold > 0 and confidence is not None:
             labels = drop_uncertain(labels, confidence, threshold)
         size = self._output_size((rgb.shape[1], rgb.shape[0]))
         labels = resize_labels(labels, size)
         if confidence is not None:
             confidence = resize_labels(confidence, size)
-        if 'overlay' in wanted and (rgb.shape[1], rgb.shape[0]) != size:
+        if 'overlay' in job.wanted and (rgb.shape[1], rgb.shape[0]) != size:
             rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
-        camera.publish(
-            wanted,
-            frame.message.header,
+        stages.add('post', job.clock.lap_ms())
+        publish_ms = job.camera.publish(
+            job.wanted,
+            job.frame.message.header,
             rgb,
             labels,
             confidence,
             self.painter,
             self.segmenter.label_set.names,
         )
-        stages.add('publish', clock.lap_ms())
-        stages.add('total', (time.monotonic() - frame.received_s) * 1e3)
-        return True
+        stages.add('encode', job.clock.lap_ms() - publish_ms)
+        stages.add('publish', publish_ms)
+        stages.add('total', (time.monotonic() - job.frame.received_s) * 1e3)
 
-    def _decode(self, message: Any) -> NDArray[np.uint8]:
+    def _to_rgb(self, message: Any) -> NDArray[np.uint8]:
         limit = self.settings.max_pixels
         if self.settings.transport is Transport.COMPRESSED:
             return decode_compressed(message.data, message.format, limit)
@@ -132,6 +196,18 @@ class Pipeline:
         if self.settings.output_network:
             return self.segmenter.input_size_for(frame)
         return self.settings.output_size or frame
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A decoded frame, and what is wanted of it."""
+
+    number: int
+    camera: Camera
+    frame: Frame
+    wanted: frozenset[str]
+    rgb: NDArray[np.uint8]
+    clock: '_StopWatch'
 
 
 class _StopWatch:

@@ -17,13 +17,11 @@ A lifecycle node that activates itself unless told otherwise. The executor's thr
 messages; one worker thread owns the network and does the rest.
 """
 
-import concurrent.futures
-import contextlib
 import sys
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from diagnostic_msgs.msg import DiagnosticArray
@@ -31,22 +29,17 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.time import Time
 
 from spssn_ros.errors import GpuMemoryError, SpssnError
-from spssn_ros.inference import InferenceConfig, Segmenter
-from spssn_ros.inference.config import Device
-from spssn_ros.models import load_weights
 from spssn_ros.nodes.camera import Camera
 from spssn_ros.nodes.declare import declare_parameters
-from spssn_ros.nodes.diagnostics import diagnostic_array
+from spssn_ros.nodes.diagnostics import age_ms, diagnostic_array
 from spssn_ros.nodes.explain import Explainer
+from spssn_ros.nodes.load import load_pipeline, reachable
 from spssn_ros.nodes.parameters import PARAMETERS, Settings
 from spssn_ros.nodes.pipeline import Frame, Pipeline
 from spssn_ros.nodes.process import run_node
 from spssn_ros.runtime import Worker
-
-R = TypeVar('R')
 
 
 class SegmentNode(LifecycleNode):
@@ -65,6 +58,8 @@ class SegmentNode(LifecycleNode):
         self._active = False
         self._errors_logged_at: dict[str, float] = {}
         self._worker: Worker[Frame] = Worker(self._handle, self._reject)
+        # None if the node is stopped meanwhile.
+        self._on_worker = partial(self._worker.call, going=self.context.ok)
         transport = self._settings.transport
         self._explainer = Explainer(self, transport, lambda c: self._worker.mailbox.counts(c.name))
         self._cameras = {
@@ -96,13 +91,13 @@ class SegmentNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm the network, on the inference thread."""
         try:
-            self._pipeline = self._wait(lambda: self._load(self._settings))
+            self._pipeline = self._on_worker(lambda: self._load(self._settings))
         except SpssnError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
         if self._pipeline is None:
             return TransitionCallbackReturn.FAILURE
-        self._wait(partial(self._show, self._pipeline))
+        self._on_worker(partial(self._show, self._pipeline))
         self._introduce(self._pipeline)
         return TransitionCallbackReturn.SUCCESS
 
@@ -157,33 +152,37 @@ class SegmentNode(LifecycleNode):
         pipeline = self._pipeline
         if not self._active or pipeline is None:
             return
-        camera = self._cameras[str(slot)]
-        statistics = camera.statistics
-        statistics.working_since_s = time.monotonic()
+        more = pipeline.segmenter.max_batch - 1
+        waiting = self._worker.mailbox.take_more(more, frame.same_size) if more else []
+        taken = [(slot, frame), *waiting]
+        frames = [(self._cameras[str(name)], one) for name, one in taken]
+        for camera, _ in frames:
+            camera.statistics.working_since_s = time.monotonic()
         try:
-            answered = self._run(pipeline, camera, frame)
+            outcomes = self._run(pipeline, frames)
         finally:
-            statistics.working_since_s = None
-        if answered:
-            statistics.answered += 1
-            statistics.rate_out.tick()
-            statistics.frame_age_ms = self._age_ms(frame.message.header.stamp)
+            for camera, _ in frames:
+                camera.statistics.working_since_s = None
+        for (name, one), outcome in zip(taken, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                self._reject(name, one, outcome)
+            elif outcome:
+                statistics = self._cameras[str(name)].statistics
+                statistics.answered += 1
+                statistics.rate_out.tick()
+                statistics.frame_age_ms = age_ms(self.get_clock().now(), one.message.header.stamp)
 
-    def _run(self, pipeline: Pipeline, camera: Camera, frame: Frame) -> bool:
+    def _run(
+        self, pipeline: Pipeline, frames: list[tuple[Camera, Frame]]
+    ) -> list[bool | Exception]:
         try:
-            return pipeline.run(camera, frame)
+            return pipeline.run(frames)
         except GpuMemoryError as error:
             self.get_logger().error(f'{error}; running on the CPU from now on')
         # Outside the handler, whose traceback keeps the frame's tensors alive.
         pipeline.segmenter.move_to_cpu()
         torch.cuda.empty_cache()
-        return pipeline.run(camera, frame)
-
-    def _age_ms(self, stamp: Any) -> float:
-        if not (stamp.sec or stamp.nanosec):
-            return float('nan')
-        now = self.get_clock().now()
-        return (now - Time.from_msg(stamp, now.clock_type)).nanoseconds / 1e6
+        return pipeline.run(frames)
 
     def _reject(self, slot: Hashable, frame: Frame, error: Exception) -> None:
         if not self.context.ok():
@@ -207,26 +206,7 @@ class SegmentNode(LifecycleNode):
 
     def _load(self, settings: Settings) -> Pipeline:
         """Load and warm; runs on the inference thread."""
-        model, info = load_weights(settings.weights)
-        config = self._reachable(settings.inference)
-        try:
-            segmenter = Segmenter(model, info, config)
-            segmenter.warm_up()
-        except GpuMemoryError as error:
-            self.get_logger().error(f'{error}; running on the CPU instead')
-            segmenter = Segmenter(model, info, config.on_cpu())
-            segmenter.warm_up()
-        return Pipeline.build(segmenter, settings)
-
-    def _reachable(self, config: InferenceConfig) -> InferenceConfig:
-        """Fall back to the CPU, audibly, where CUDA is asked for but absent."""
-        if config.device is not Device.CUDA or torch.cuda.is_available():
-            return config
-        self.get_logger().warning(
-            "device is 'cuda' but torch sees no CUDA GPU (check nvidia-smi and that torch is a "
-            'CUDA build); running on the CPU instead'
-        )
-        return config.on_cpu()
+        return load_pipeline(settings, self.get_logger())
 
     def _show(self, pipeline: Pipeline) -> None:
         """Bring topics and log in line with a new pipeline.
@@ -249,15 +229,7 @@ class SegmentNode(LifecycleNode):
         self._worker.mailbox.clear()
         self._pipeline = None
         if torch.cuda.is_available():
-            self._wait(torch.cuda.empty_cache)
-
-    def _wait(self, task: Callable[[], R]) -> R | None:
-        """Run a task on the inference thread and wait; None if the node is stopped meanwhile."""
-        future = self._worker.submit(task)
-        while self.context.ok() and not future.cancelled():
-            with contextlib.suppress(concurrent.futures.TimeoutError):
-                return future.result(0.1)
-        return None
+            self._on_worker(torch.cuda.empty_cache)
 
     # Parameters
 
@@ -269,10 +241,11 @@ class SegmentNode(LifecycleNode):
             settings = Settings.parse(values)
             pipeline = self._pipeline
             if pipeline is not None and 'weights' in changed:
-                pipeline = self._wait(lambda: self._load(settings))
+                pipeline = self._on_worker(lambda: self._load(settings))
             elif pipeline is not None and changed:
                 pipeline = Pipeline.build(pipeline.segmenter, settings)
-                pipeline.segmenter.config = self._reachable(settings.inference)
+                config = reachable(settings.inference, self.get_logger())
+                pipeline.segmenter.config = config
         except SpssnError as error:
             return SetParametersResult(successful=False, reason=str(error))
         # Left to rclpy, it would end the node; the network at work still works.
@@ -286,7 +259,7 @@ class SegmentNode(LifecycleNode):
         self._values, self._settings = values, settings
         if pipeline is not None and changed:
             self._pipeline = pipeline
-            self._wait(partial(self._show, pipeline))
+            self._on_worker(partial(self._show, pipeline))
             if 'weights' in changed:
                 self._introduce(pipeline)
         if 'diagnostics_period' in changed:

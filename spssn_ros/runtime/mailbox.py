@@ -14,7 +14,7 @@
 """Newest-only hand-over of frames from subscriptions to the inference thread."""
 
 import threading
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -81,6 +81,12 @@ class Mailbox(Generic[T]):
                 return None
             slot = next(iter(self._waiting))
             return slot, self._waiting.pop(slot)
+
+    def take_more(self, most: int, fits: Callable[[T], bool]) -> list[tuple[Hashable, T]]:
+        """Return at most `most` of the items that wait and fit, in turn, without waiting."""
+        with self._condition:
+            slots = [slot for slot, item in self._waiting.items() if fits(item)][:most]
+            return [(slot, self._waiting.pop(slot)) for slot in slots]
 
     def wake(self) -> None:
         """Make the next or present `take` return None once, so that its caller looks about."""

@@ -69,20 +69,44 @@ class Rate:
 
 
 class Durations:
-    """The last `size` durations by name of stage; safe to use from any thread."""
+    """Recent durations by name of stage; safe to use from any thread.
 
-    def __init__(self, size: int = 300) -> None:
+    Args:
+        size: most durations of a stage.
+        window_s: older ones count only where there are fewer than `least` younger ones.
+        least: see `window_s`.
+        clock: seconds.
+
+    """
+
+    def __init__(
+        self,
+        size: int = 300,
+        window_s: float = 5.0,
+        least: int = 10,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._size = size
-        self._values: dict[str, deque[float]] = {}
+        self._window_s = window_s
+        self._least = least
+        self._clock = clock
+        self._values: dict[str, deque[tuple[float, float]]] = {}
         self._lock = threading.Lock()
 
     def add(self, stage: str, milliseconds: float) -> None:
         """Record one duration."""
         with self._lock:
-            self._values.setdefault(stage, deque(maxlen=self._size)).append(milliseconds)
+            values = self._values.setdefault(stage, deque(maxlen=self._size))
+            values.append((self._clock(), milliseconds))
 
     def percentiles(self) -> dict[str, Percentiles]:
         """Return every stage's percentiles, in the order the stages first came."""
+        oldest = self._clock() - self._window_s
         with self._lock:
             copied = {stage: list(values) for stage, values in self._values.items()}
-        return {stage: Percentiles.of(values) for stage, values in copied.items()}
+        found = {}
+        for stage, values in copied.items():
+            recent = sum(added >= oldest for added, _ in values)
+            kept = values[-max(recent, self._least) :]
+            found[stage] = Percentiles.of([milliseconds for _, milliseconds in kept])
+        return found

@@ -13,6 +13,8 @@
 # limitations under the License.
 """The dedicated thread that owns the network."""
 
+import concurrent.futures
+import contextlib
 import queue
 import threading
 import traceback
@@ -67,6 +69,14 @@ class Worker(Generic[T]):
             self._tasks.put((future, task))
         self.mailbox.wake()
         return future
+
+    def call(self, task: Callable[[], R], going: Callable[[], bool]) -> R | None:
+        """Have `task` run on the thread and wait; None if stopped, or `going` is false, before."""
+        future = self.submit(task)
+        while going() and not future.cancelled():
+            with contextlib.suppress(concurrent.futures.TimeoutError):
+                return future.result(0.1)
+        return None
 
     def stop(self, timeout_s: float) -> bool:
         """End the thread after what it is doing; return whether it ended within the time."""

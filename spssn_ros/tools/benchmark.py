@@ -17,25 +17,20 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.table import Table
-
 from spssn_ros.benchmarking import (
     EngineBenchmark,
     benchmark_engine,
     describe_machine,
     score_camvid,
 )
-from spssn_ros.errors import ConfigError, SpssnError
 from spssn_ros.inference.config import Device, Precision
 from spssn_ros.models import MODEL_NAMES
-from spssn_ros.tools import benchmark_models
+from spssn_ros.tools import benchmark_models, benchmark_node
 from spssn_ros.tools.benchmark_engine import engine_report
 from spssn_ros.tools.benchmark_report import (
     Report,
-    Values,
     output,
     parse_sizes,
-    size_text,
     with_bar,
 )
 
@@ -94,12 +89,26 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     node = kinds.add_parser(
         'node',
         help='segment_node in its own process, over DDS',
-        description='Publish frames at a fixed rate and count the labels that come back.',
+        description='Publish frames one by one, at fixed rates, and at rising rates until 5 % of '
+        'them are dropped; time the labels that come back.',
     )
-    _add_options(node, _node, '960x720,2048x1024')
-    node.add_argument('--rate', type=float, default=10.0, metavar='HZ', help='%(default)g Hz')
-    node.add_argument('--seconds', type=float, default=10.0, help='a size; %(default)g')
+    _add_options(node, benchmark_node.measure, '480x360,960x720,2048x1024')
+    node.add_argument('--rate', default='10,30,60', metavar='HZ,...', help='default: %(default)s')
+    node.add_argument('--seconds', type=float, default=6.0, help='a rate; default: %(default)g')
+    node.add_argument(
+        '--input-size',
+        default='auto',
+        metavar='SIZE',
+        help="the node's parameter: auto, native or WxH; default: %(default)s",
+    )
     _add_weights(node)
+    node.add_argument(
+        '--models',
+        default='spssn',
+        metavar='NAME,...',
+        help="networks to measure as well, 19 classes, random weights; '' for none; "
+        'default: %(default)s',
+    )
 
 
 def _add_options(
@@ -161,39 +170,3 @@ def _engine(args: argparse.Namespace) -> Report:
     return engine_report(
         config, list(with_bar(benchmark_engine(config), rows)), score_camvid(config)
     )
-
-
-def _node(args: argparse.Namespace) -> Report:
-    for option, value in (('rate', args.rate), ('seconds', args.seconds)):
-        if not 0 < value < float('inf'):
-            raise ConfigError(f'--{option} is {value}; give a number above 0')
-    sizes = parse_sizes(args.sizes)
-    try:
-        # Imported here, so that the others work without ROS.
-        from spssn_ros.nodes.benchmark import benchmark_node
-    except ImportError as error:
-        raise SpssnError(
-            f'benchmark node needs ROS 2 ({error}); source an installation or use the '
-            'environment that make sets up'
-        ) from error
-    results = [
-        benchmark_node(width, height, args.rate, args.seconds, args.weights)
-        for width, height in with_bar(sizes, len(sizes))
-    ]
-    settings = {'weights': args.weights, 'rate_hz': args.rate, 'seconds': args.seconds}
-    table = Table('', *(size_text(size) for size in sizes), title='segment_node over DDS')
-    rows = [_flat(result) for result in results]
-    for key in dict.fromkeys(key for row in rows for key in row):
-        table.add_row(key, *(str(row.get(key, '')) for row in rows))
-    return Report(settings, {'results': results}, (table,))
-
-
-def _flat(values: Values, prefix: str = '') -> Values:
-    """Return nested values under names such as 'latency_ms p50'."""
-    flat: Values = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f'{prefix}{key} ')
-        else:
-            flat[f'{prefix}{key}'] = value
-    return flat

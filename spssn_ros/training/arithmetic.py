@@ -54,7 +54,7 @@ class Arithmetic:
 
     def __init__(self, device: torch.device, precision: Precision) -> None:
         if precision is Precision.AUTO:
-            native = torch.cuda.is_bf16_supported if device.type == 'cuda' else cpu_has_bfloat16
+            native = _gpu_has_bfloat16 if device.type == 'cuda' else cpu_has_bfloat16
             precision = Precision.BFLOAT16 if native() else Precision.FLOAT32
         if precision is Precision.FLOAT16 and device.type == 'cpu':
             raise ConfigError(
@@ -97,3 +97,8 @@ def enough_memory(config: TrainConfig) -> Iterator[None]:
             f'{config.crop[0]}x{config.crop[1]}; lower batch_size or crop, or set resident to '
             'false, which leaves the images in main memory'
         ) from error
+
+
+def _gpu_has_bfloat16() -> bool:
+    # By default PyTorch says yes to GPUs older than Ampere too, which only emulate it, slowly.
+    return torch.cuda.is_bf16_supported(including_emulation=False)

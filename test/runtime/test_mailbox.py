@@ -130,3 +130,15 @@ def test_closing_forgets_what_waits(mailbox: Mailbox[int]) -> None:
     mailbox.put('a', 1)
     mailbox.close()
     assert mailbox.take(GUARD_S) is None
+
+
+def test_more_of_a_kind_are_taken_in_turn_and_the_rest_stays(mailbox: Mailbox[int]) -> None:
+    for slot, item in (('a', 2), ('b', 3), ('c', 4), ('d', 6), ('e', 8)):
+        mailbox.put(slot, item)
+    assert mailbox.take(0) == ('a', 2)
+    assert mailbox.take_more(2, lambda item: item % 2 == 0) == [('c', 4), ('d', 6)]
+    assert mailbox.take_more(9, lambda item: item > 100) == []
+    assert mailbox.take(0) == ('b', 3)
+    assert mailbox.take_more(9, lambda item: True) == [('e', 8)]
+    assert mailbox.take_more(9, lambda item: True) == []
+    assert mailbox.counts('e') == SlotCounts(1, 0)

@@ -84,3 +84,19 @@ def test_durations_keep_the_last_ones_only() -> None:
         durations.add('decode', value)
     assert durations.percentiles()['decode'].p50 == 2.0
     assert durations.percentiles()['decode'].p99 < 3.1
+
+
+def test_durations_are_recent_or_the_last_few(clock: Clock) -> None:
+    durations = Durations(window_s=5, least=2, clock=clock)
+    for value in (100.0, 200.0, 300.0):
+        durations.add('decode', value)
+        clock.now += 1
+    assert durations.percentiles()['decode'].p50 == 200.0
+    clock.now += 2.5
+    durations.add('decode', 10.0)
+    # The first one has left the window.
+    assert durations.percentiles()['decode'].p50 == 200.0
+    assert durations.percentiles()['decode'].p95 < 300.0
+    clock.now += 100
+    # Two count, however old they are.
+    assert durations.percentiles()['decode'].p50 == 155.0

@@ -14,10 +14,12 @@
 """`spssn benchmark` runs and says what it is about; what it measures is no test's business."""
 
 import json
+import math
 import re
 import sys
 import types
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,15 @@ from spssn_ros.benchmarking import EngineResult, ModelsBenchmark, Score, Timing,
 from spssn_ros.benchmarking.baseline import EagerPyTorch
 from spssn_ros.benchmarking.machine import cpu_model
 from spssn_ros.labels import LabelSet
-from spssn_ros.models import MODEL_NAMES, Normalisation, WeightsInfo, create_model, save_weights
+from spssn_ros.models import (
+    MODEL_NAMES,
+    Normalisation,
+    WeightsInfo,
+    create_model,
+    load_weights,
+    save_weights,
+)
+from spssn_ros.runtime import Percentiles
 from spssn_ros.tools import benchmark as benchmark_tool
 from spssn_ros.tools import benchmark_models as benchmark_models_tool
 from spssn_ros.tools.main import main
@@ -216,28 +226,79 @@ def test_engines_take_turns() -> None:
     assert {name: timing.iterations for name, timing in timings.items()} == {'a': 21, 'b': 21}
 
 
+@dataclass
+class NodeTiming:
+    """What `nodes.benchmark`, which needs ROS, gives."""
+
+    rate_hz: float | None
+    published: int = 10
+    answered: int = 9
+    dropped: float = 0.1
+    latency_ms: Percentiles = field(default_factory=lambda: Percentiles(30.25, 41, 42))
+    engine_ms: float = 25.0
+    added_ms: float = 5.25
+
+
 def test_node(
     tmp_path: Path, benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
 
-    def benchmark_node(*arguments: object) -> dict[str, object]:
-        asked.append(arguments)
-        return {'published': 7, 'answered': 6, 'latency_ms': {'p50': 1.25, 'p99': 9.5}}
+    def benchmark_node(*arguments: Any) -> Any:
+        size, rates, seconds, weights, input_size = arguments
+        asked.append((size, rates, seconds, Path(weights).name, input_size))
+        if weights != 'w':
+            info = load_weights(weights)[1]
+            assert (info.model, len(info.label_set)) == ('fast_scnn', 19)
+        lost = NodeTiming(60.0, answered=0, latency_ms=Percentiles.of([]), engine_ms=math.nan)
+        lost.added_ms = math.nan
+        peak = NodeTiming(31.25, dropped=0.04) if size == (96, 64) else None
+        timings = (NodeTiming(None), NodeTiming(5.0), lost)
+        return types.SimpleNamespace(timings=timings, peak=peak)
 
     module = types.ModuleType('spssn_ros.nodes.benchmark')
     module.benchmark_node = benchmark_node  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     path = tmp_path / 'node.json'
-    arguments = ('--sizes', '64x48,96x64', '--rate', 5, '--seconds', 2, '--weights', 'w')
-    said = benchmark('node', *arguments, '--json', path)
-    assert asked == [(64, 48, 5.0, 2.0, 'w'), (96, 64, 5.0, 2.0, 'w')]
-    for text in ('64x48', '96x64', 'published', 'latency_ms p99', '9.5'):
-        assert text in said
+    arguments = ('--sizes', '64x48,96x64', '--rate', '5,60', '--seconds', 2, '--weights', 'w')
+    said = benchmark('node', *arguments, '--models', 'fast_scnn', '--json', path)
+    assert asked == [
+        (size, (5.0, 60.0), 2.0, weights, 'auto')
+        for weights in ('w', 'fast_scnn.safetensors')
+        for size in ((64, 48), (96, 64))
+    ]
+    lines = [re.split(r' *│ *', line)[1:-1] for line in said.splitlines() if line.startswith('│')]
+    assert lines[0] == [
+        *('w', '64x48', 'one by one', '10', '9', '10.0%'),
+        *('30.2', '41.0', '42.0', '25.0', '5.2'),
+    ]
+    assert lines[2] == ['w', '64x48', '60', '10', '0', '10.0%', '', '', '', '', '']
     report = json.loads(path.read_text())
+    assert report.keys() == {'benchmark', 'machine', 'settings', 'results', 'peaks'}
     assert report['machine'].keys() == MACHINE_KEYS
-    assert report['settings'] == {'weights': 'w', 'rate_hz': 5, 'seconds': 2}
-    assert report['results'][1]['latency_ms'] == {'p50': 1.25, 'p99': 9.5}
+    settings = report['settings']
+    assert 'both ways' in settings.pop('method')
+    assert settings == {
+        'weights': 'w',
+        'models': ['fast_scnn'],
+        'rate_hz': [5, 60],
+        'seconds': 2,
+        'input_size': 'auto',
+    }
+    assert len(report['results']) == 4 * 3
+    assert report['results'][1] == {
+        'network': 'w',
+        'size': '64x48',
+        'rate_hz': 5,
+        'published': 10,
+        'answered': 9,
+        'dropped': 0.1,
+        'latency_ms': {'p50': 30.25, 'p95': 41, 'p99': 42},
+        'engine_ms': 25,
+        'added_ms': 5.25,
+    }
+    assert report['results'][2]['latency_ms'] == {'p50': None, 'p95': None, 'p99': None}
+    assert [(row['size'], row['rate_hz']) for row in report['peaks']] == [('96x64', 31.25)] * 2
 
 
 def test_bad_input(benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,7 +314,10 @@ def test_bad_input(benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatc
         (('engine', '--device', 'cuda'), "device is 'cuda' but torch sees no CUDA GPU"),
         (('engine', '--precision', 'float16'), "precision 'float16' needs CUDA"),
         (('engine', '--weights', 'none'), "no weights file 'none'"),
-        (('node', '--rate', 0), '--rate is 0.0; give a number above 0'),
+        (('node', '--rate', '5,0'), "--rate is '5,0'; give numbers above 0, several after"),
+        (('node', '--rate', 'fast'), "--rate is 'fast'; give numbers above 0"),
+        (('node', '--seconds', 0), '--seconds is 0.0; give a number above 0'),
+        (('node', '--input-size', 'big'), "input_size is 'big'; give auto, native or"),
         (('node',), 'benchmark node needs ROS 2 ('),
     ):
         errors = benchmark(*arguments, status=2)

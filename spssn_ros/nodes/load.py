@@ -1,0 +1,54 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""From parameters to a network that is ready for frames."""
+
+import torch
+from rclpy.impl.rcutils_logger import RcutilsLogger
+
+from spssn_ros.errors import GpuMemoryError
+from spssn_ros.inference import InferenceConfig, Segmenter
+from spssn_ros.inference.config import Device
+from spssn_ros.models import load_weights
+from spssn_ros.nodes.parameters import Settings
+from spssn_ros.nodes.pipeline import Pipeline
+
+
+def load_pipeline(settings: Settings, log: RcutilsLogger) -> Pipeline:
+    """Load a network and warm it up; on the CPU, said in the log, where the GPU has no room.
+
+    Raises:
+        SpssnError: weights or settings that cannot be used.
+
+    """
+    model, info = load_weights(settings.weights)
+    config = reachable(settings.inference, log)
+    try:
+        segmenter = Segmenter(model, info, config)
+        segmenter.warm_up()
+    except GpuMemoryError as error:
+        log.error(f'{error}; running on the CPU instead')
+        segmenter = Segmenter(model, info, config.on_cpu())
+        segmenter.warm_up()
+    return Pipeline.build(segmenter, settings)
+
+
+def reachable(config: InferenceConfig, log: RcutilsLogger) -> InferenceConfig:
+    """Fall back to the CPU, audibly, where CUDA is asked for but absent."""
+    if config.device is not Device.CUDA or torch.cuda.is_available():
+        return config
+    log.warning(
+        "device is 'cuda' but torch sees no CUDA GPU (check nvidia-smi and that torch is a "
+        'CUDA build); running on the CPU instead'
+    )
+    return config.on_cpu()

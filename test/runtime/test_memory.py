@@ -1,0 +1,67 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Memory of images is kept for the next one where the C library allows it."""
+
+import ctypes
+import os
+import subprocess
+import sys
+
+import pytest
+
+from spssn_ros.runtime import keep_freed_memory, memory
+
+CODE = """
+import array, resource, sys
+from spssn_ros.runtime import keep_freed_memory
+if sys.argv[1] == 'keep':
+    assert keep_freed_memory()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+data = bytes(6 << 20)
+# Taking a message takes and frees blocks of several sizes, in an order that leaves gaps.
+for number in range(20):
+    if number == 10:
+        before = faults()
+    for size in (2 << 20, 6 << 20):
+        blocks = [bytearray(data[:size]), bytearray(data[:size])]
+        del blocks
+print(faults() - before)
+"""
+
+
+def page_faults(mode: str) -> int:
+    variables = {name: value for name, value in os.environ.items() if 'MALLOC_' not in name}
+    done = subprocess.run(
+        [sys.executable, '-c', CODE, mode],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=variables | {'PYTHONPATH': os.pathsep.join(sys.path)},
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), 'mallopt'), reason='the C library has no mallopt'
+)
+def test_large_blocks_are_used_again_without_a_page_fault() -> None:
+    # 20 blocks of 2 MiB and 20 of 6 MiB: 40 960 pages, if each came fresh.
+    assert page_faults('default') > 5_000
+    assert page_faults('keep') < 500
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory.ctypes, 'CDLL', lambda name: object())
+    assert not keep_freed_memory()
