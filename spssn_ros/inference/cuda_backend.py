@@ -16,11 +16,12 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from spssn_ros.inference.backend import Segmentation
 from spssn_ros.inference.config import Precision, Size
@@ -129,9 +130,7 @@ class _Program:
     def __init__(
         self, network: FromUint8, dtype: torch.dtype, queue: DeviceQueue, shape: _Shape
     ) -> None:
-        self._network, self._dtype, self._queue, self._shape = network, dtype, queue, shape
-        self._pools = _pools(network)
-        self._matrices: dict[tuple[object, ...], Tensor] = {}
+        self._queue, self._shape = queue, shape
         taken = (shape.frames, *shape.input_size[::-1], 3)
         given = (1 + shape.with_confidence, shape.frames, *shape.output_size[::-1])
         self._host_frames = queue.host_buffer(taken)
@@ -139,7 +138,12 @@ class _Program:
         with queue.entered():
             self._frames = torch.zeros(taken, dtype=torch.uint8, device=queue.device)
             self._result = torch.zeros(given, dtype=torch.uint8, device=queue.device)
-        self._repeat = queue.prepare(self._work)
+        matrices: dict[tuple[object, ...], Tensor] = {}
+        self._repeat = queue.prepare(
+            partial(_compute, network, dtype, matrices, self._frames, self._result)
+        )
+        # A graph knows them by their address only.
+        self._matrices = matrices
 
     def run(self, frames: Sequence[NDArray[np.uint8]]) -> list[Segmentation]:
         """Segment as many frames as the shape has."""
@@ -158,14 +162,18 @@ class _Program:
             for i in range(len(frames))
         ]
 
-    def _work(self) -> None:
-        for pool in self._pools:
-            pool.matrices = self._matrices
-        network = self._network
-        x = self._frames.permute(0, 3, 1, 2).float() * network.scale + network.offset
-        logits = network.model(x.to(self._dtype)).float() * network.inverse_temperature
-        write_winners(logits, self._result)
 
-
-def _pools(network: nn.Module) -> list[PyramidPooling]:
-    return [module for module in network.modules() if isinstance(module, PyramidPooling)]
+def _compute(
+    network: FromUint8,
+    dtype: torch.dtype,
+    matrices: dict[tuple[object, ...], Tensor],
+    frames: Tensor,
+    result: Tensor,
+) -> None:
+    """Segment `frames`, (N, H, W, 3) uint8, into `result`; see `write_winners`."""
+    for module in network.modules():
+        if isinstance(module, PyramidPooling):
+            module.matrices = matrices
+    x = frames.permute(0, 3, 1, 2).float() * network.scale + network.offset
+    logits = network.model(x.to(dtype)).float() * network.inverse_temperature
+    write_winners(logits, result)

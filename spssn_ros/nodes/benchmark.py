@@ -48,7 +48,8 @@ class NodeTiming:
         published: number of frames.
         answered: number of labels.
         latency_ms: from just before publishing to the label's arrival, through DDS both ways.
-        engine_ms: median of the network's share of it, as the node's diagnostics tell.
+        engine_ms: median of the network's share of it, as the node's diagnostics tell: over the
+            last five seconds, so that shorter runs see something of the one before.
         on_time: whether the publisher kept the rate.
 
     """

@@ -107,13 +107,14 @@ class Camera:
             qos.INPUT,
             qos_overriding_options=qos.overridable(),
             event_callbacks=SubscriptionEventCallbacks(
-                incompatible_qos=lambda event: on_mismatch(self.topic)
+                incompatible_qos=lambda event: on_mismatch(self.topic),
+                use_default_callbacks=False,
             ),
         )
         self._info_subscription = node.create_subscription(
             CameraInfo, f'{self._prefix}camera_info', self._on_info, qos.INPUT
         )
-        self._demand = Demand(on_mismatch)
+        self._demand = Demand(node, on_mismatch)
         self._images = {output: self._publisher(Image, output) for output in IMAGE_OUTPUTS}
         self._masks: dict[str, Publisher] = {}
         self._info_out = self._publisher(CameraInfo, 'camera_info')
@@ -155,6 +156,10 @@ class Camera:
     def wanted(self) -> frozenset[str]:
         """Return the outputs somebody subscribes to: label, ..., camera_info, mask/<class>."""
         return self._demand.wanted()
+
+    def look_for_mismatches(self) -> None:
+        """Find subscribers whose QoS does not match; to be called about once a second."""
+        self._demand.look()
 
     def publish(
         self,
@@ -231,7 +236,8 @@ class Camera:
                 event_callbacks=events,
             )
 
-        return self._demand.create(output, create)
+        # There is a mask a class, too many to have the executor watch each.
+        return self._demand.create(output, not topic, create)
 
 
 def mask_topic(class_name: str) -> str:

@@ -11,22 +11,18 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Which outputs somebody subscribes to, known without asking for every frame."""
+"""Which outputs somebody subscribes to."""
 
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from rclpy.node import Node
 from rclpy.publisher import Publisher
 
 try:
     from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
-
-    HAS_MATCHED_EVENTS = True
-except ImportError:  # Humble knows no such event, and keeps the others elsewhere.
+except ImportError:  # Humble keeps them elsewhere.
     from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
-
-    HAS_MATCHED_EVENTS = False
 
 __all__ = ['Demand', 'SubscriptionEventCallbacks']
 
@@ -34,51 +30,65 @@ __all__ = ['Demand', 'SubscriptionEventCallbacks']
 class Demand:
     """The outputs of one camera that have subscribers.
 
-    The middleware tells when a subscriber comes or goes, so that a frame costs no look at each
-    output. Where it cannot (Humble), `wanted` asks every publisher.
+    Asking a publisher takes a microsecond. The middleware could tell of each change instead, but
+    every event that may come is one more thing for the executor to look at whenever anything
+    comes: with a mask a class that costs a millisecond a frame.
 
     Args:
+        node: the node that publishes.
         on_mismatch: called with a topic when a subscriber came to it whose QoS does not match.
 
     """
 
-    def __init__(self, on_mismatch: Callable[[str], None]) -> None:
+    def __init__(self, node: Node, on_mismatch: Callable[[str], None]) -> None:
+        self._node = node
         self._on_mismatch = on_mismatch
         self._publishers: dict[str, Publisher] = {}
-        self._changing = threading.Lock()
-        # Replaced as a whole, so that the inference thread may read it at any time.
-        self._wanted: frozenset[str] = frozenset()
+        self._unwatched: set[str] = set()
 
     def create(
-        self, output: str, create: Callable[[PublisherEventCallbacks], Publisher]
+        self,
+        output: str,
+        watched: bool,
+        create: Callable[[PublisherEventCallbacks], Publisher],
     ) -> Publisher:
-        """Make a publisher and watch it; `create` gets the event callbacks to make it with."""
+        """Make a publisher; `create` gets the event callbacks to make it with.
+
+        Where it is not `watched`, `look` must be called now and then to find mismatches.
+        """
 
         def mismatch(event: Any) -> None:
             self._on_mismatch(self._publishers[output].topic_name)
 
-        def matched(event: Any) -> None:
-            with self._changing:
-                change = self._wanted.union if event.current_count else self._wanted.difference
-                self._wanted = change({output})
-
-        events = {'matched': matched} if HAS_MATCHED_EVENTS else {}
-        publisher = create(PublisherEventCallbacks(incompatible_qos=mismatch, **events))
-        self._publishers[output] = publisher
-        return publisher
+        if watched:
+            events = PublisherEventCallbacks(incompatible_qos=mismatch)
+        else:
+            events = PublisherEventCallbacks(use_default_callbacks=False)
+            self._unwatched.add(output)
+        self._publishers[output] = create(events)
+        return self._publishers[output]
 
     def forget(self, output: str) -> Publisher:
-        """Stop watching an output; return its publisher."""
-        with self._changing:
-            self._wanted -= {output}
+        """Stop minding an output; return its publisher."""
+        self._unwatched.discard(output)
         return self._publishers.pop(output)
 
     def wanted(self) -> frozenset[str]:
         """Return the names of the outputs that have a subscriber now."""
-        if HAS_MATCHED_EVENTS:
-            return self._wanted
         return frozenset(
             name
             for name, publisher in list(self._publishers.items())
             if publisher.get_subscription_count() > 0
         )
+
+    def look(self) -> None:
+        """Tell `on_mismatch` of the topics some of whose subscribers get nothing."""
+        for topic in self._unmatched():
+            self._on_mismatch(topic)
+
+    def _unmatched(self) -> Iterator[str]:
+        for output in list(self._unwatched):
+            publisher = self._publishers[output]
+            topic = str(publisher.topic_name)
+            if self._node.count_subscribers(topic) > publisher.get_subscription_count():
+                yield topic

@@ -282,6 +282,8 @@ class SegmentNode(LifecycleNode):
         )
 
     def _explain(self) -> None:
+        for camera in self._cameras.values():
+            camera.look_for_mismatches()
         self._explainer.look_at_qos()
         if self._active:
             for camera in self._cameras.values():

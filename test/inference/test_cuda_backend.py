@@ -347,9 +347,9 @@ def test_a_frame_too_large_for_the_gpu_is_explained_and_the_next_one_answered(
     random_weights: Path, picture: Paint
 ) -> None:
     backend = deploy(random_weights, Precision.FLOAT16, None)
-    free = torch.cuda.mem_get_info()[0]
+    total = torch.cuda.mem_get_info()[1]
     torch.cuda.set_per_process_memory_fraction(
-        min(1.0, (torch.cuda.memory_reserved() + 256 * 2**20) / free)
+        min(1.0, (torch.cuda.memory_reserved() + 256 * 2**20) / total)
     )
     try:
         with pytest.raises(GpuMemoryError, match='out of GPU memory at network input 8192x8192'):

@@ -65,6 +65,11 @@ def test_every_cause_of_silence_is_said_once(peer: Any, run_node: Any, tiny_weig
         '/peer requests reliable, transient local'
     )
     peer.node.destroy_subscription(strict)
+    strict = peer.node.create_subscription(
+        Image, '/segment_node/mask/road', lambda message: None, TRANSIENT_LOCAL
+    )
+    assert says('incompatible QoS on /segment_node/mask/road: /segment_node offers reliable, ')
+    peer.node.destroy_subscription(strict)
 
     publisher = peer.publisher('image')
     assert says('/image is published, but no image has come for 5 s: is the camera running?')

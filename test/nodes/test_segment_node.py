@@ -109,6 +109,21 @@ def test_nothing_is_computed_while_nobody_subscribes(
     peer.send_until(publisher, message, lambda: labels)
 
 
+def test_diagnostics_tell_every_stage(peer: Any, run_node: Any, tiny_weights: Path) -> None:
+    run_node('segment_node', *ros_args(tiny_weights, 'diagnostics_period:=0.2'))
+    diagnostics = peer.listen('/diagnostics', DiagnosticArray)
+    overlays = peer.listen('/segment_node/overlay')
+    peer.send_until(peer.publisher('image'), camera_image(picture()), lambda: len(overlays) > 2)
+    diagnostics.clear()
+    assert peer.spin_until(lambda: diagnostics)
+    found = values(diagnostics[-1])
+    stages = ('wait', 'decode', 'network', 'post', 'encode', 'publish', 'total')
+    times = {stage: float(found[f'{stage}_ms_p50']) for stage in stages}
+    assert all(float(found[f'{s}_ms_p95']) >= times[s] for s in stages)
+    assert 0 < times['network'] <= times['total']
+    assert min(times.values()) >= 0
+
+
 def test_a_bad_frame_is_rejected_and_the_next_one_answered(
     peer: Any, run_node: Any, tiny_weights: Path
 ) -> None:
