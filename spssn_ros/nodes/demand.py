@@ -30,9 +30,8 @@ __all__ = ['Demand', 'SubscriptionEventCallbacks']
 class Demand:
     """The outputs of one camera that have subscribers.
 
-    Asking a publisher takes a microsecond. The middleware could tell of each change instead, but
-    every event that may come is one more thing for the executor to look at whenever anything
-    comes: with a mask a class that costs a millisecond a frame.
+    They are asked. The middleware could tell of each change instead, but every event that may come
+    is one more thing for the executor to look at, in Python, whenever anything comes.
 
     Args:
         node: the node that publishes.
