@@ -42,7 +42,7 @@ class TorchBackend:
         cpu_threads: on the CPU; 0 for `limit_threads` to choose.
 
     Attributes:
-        max_batch: most frames at once: one, since a CPU gains nothing by more.
+        max_batch: most frames at once: one; a CPU was not seen to gain by more.
 
     """
 
