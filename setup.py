@@ -72,8 +72,8 @@ setup(
     entry_points={
         'console_scripts': [
             f'segment_node = {PACKAGE}.nodes.start:segment_node',
-            f'evaluate_node = {PACKAGE}.nodes.evaluate_node:main',
-            f'play_bag = {PACKAGE}.nodes.play_bag:main',
+            f'evaluate_node = {PACKAGE}.nodes.start:evaluate_node',
+            f'play_bag = {PACKAGE}.nodes.start:play_bag',
             f'spssn = {PACKAGE}.tools.main:main',
         ],
     },

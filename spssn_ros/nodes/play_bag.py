@@ -146,8 +146,11 @@ class BagPlayer:
 
     def finish(self) -> None:
         """Wait a moment for what subscribers have not taken yet."""
+        end = time.monotonic() + _ACKNOWLEDGE_S
         for publisher in self._publishers.values():
-            publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
+            while not publisher.wait_for_all_acked(Duration(seconds=_POLL_S)):
+                if self._stop.is_set() or time.monotonic() > end:
+                    break
         # Best-effort subscribers acknowledge nothing; what they have not taken goes with us.
         self._stop.sleep_until(time.monotonic() + _LINGER_S)
 
@@ -258,6 +261,12 @@ def play(options: argparse.Namespace, ros_arguments: Sequence[str]) -> None:
         SpssnError: the bag is bad, or an option out of range.
 
     """
+    stop = StopFlag()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        signal.signal(number, lambda *_: stop.set())
+    # `nodes.start` blocks them until now.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
     if not 0 < options.rate < float('inf'):
         raise ConfigError(f'--rate {options.rate:g} is not positive; 1 is the recorded speed')
     if not 0 <= options.clock < float('inf'):
@@ -269,9 +278,6 @@ def play(options: argparse.Namespace, ros_arguments: Sequence[str]) -> None:
             for name, info in bag.topics.items()
             if not options.topics or name in options.topics
         }
-    stop = StopFlag()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     rclpy.init(args=list(ros_arguments), signal_handler_options=SignalHandlerOptions.NO)
     node = Node('play_bag')
     try:
@@ -287,6 +293,9 @@ def play(options: argparse.Namespace, ros_arguments: Sequence[str]) -> None:
                 player.finish()
             print(player.report(), flush=True)
     finally:
+        # Python gives signals back their deadly meaning before it has quite ended.
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
         node.destroy_node()
         rclpy.shutdown()
 

@@ -16,7 +16,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import rclpy
@@ -35,6 +35,7 @@ def run_node(
     start: Callable[[N], int | None],
     stop: Callable[[N], bool],
     args: list[str] | None = None,
+    interrupted: int = 0,
 ) -> int:
     """Create a node, start it, spin it until SIGINT or SIGTERM, and stop it.
 
@@ -44,9 +45,11 @@ def run_node(
         start: called before spinning; returns None to go on, or the status to end with.
         stop: called after; returns whether the node's threads have ended.
         args: command line; sys.argv by default.
+        interrupted: status after a signal before `start` has returned.
 
     Returns:
-        0 after a signal, what `start` returned, or 2 after bad input (told in one line).
+        0 after a signal while spinning, `interrupted` after an earlier one, what `start`
+        returned, or 2 after bad input (told in one line).
 
     """
     try:
@@ -56,11 +59,12 @@ def run_node(
         print(f'{name}: {" ".join(str(error).split())}', file=sys.stderr)
         return 2
     node: N | None = None
-    # `nodes.start` blocks them until rclpy's handlers are in place; a no-op without it.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
-    status: int | None = None
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    status: int | None = interrupted
     ended = True
     try:
+        # `nodes.start` blocks them until rclpy's handlers are in place; a no-op without it.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
         node = create()
         status = start(node)
         if status is None:
@@ -78,14 +82,21 @@ def run_node(
             raise
     finally:
         # A second Ctrl-C must not interrupt what is being written at the end.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _ignore(numbers)
         if node is not None:
             ended = stop(node)
             node.destroy_node()
         rclpy.try_shutdown()
+        # rclpy has put back what was there before it.
+        _ignore(numbers)
     sys.stdout.flush()
     sys.stderr.flush()
     if not ended:
         # A thread is in the middle of a forward pass; interpreter clean-up under it would crash.
         os._exit(status or 0)
     return status or 0
+
+
+def _ignore(numbers: Iterable[signal.Signals]) -> None:
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)

@@ -60,13 +60,15 @@ class RunningNode:
     """A node module in a process; its output is kept."""
 
     def __init__(self, module: str, *arguments: str) -> None:
-        command = [sys.executable, '-m', f'spssn_ros.nodes.{module}', *arguments]
+        command = [sys.executable, '-m', 'spssn_ros.nodes.start', module, *arguments]
         self.process = subprocess.Popen(
             command,
             env=environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # A process group, so that what it leaves behind can be told.
+            start_new_session=True,
         )
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
