@@ -61,6 +61,7 @@ setup(
         (f'share/{PACKAGE}', ['package.xml']),
         (f'share/{PACKAGE}/launch', files('launch', '*.launch.py')),
         (f'share/{PACKAGE}/config', files('config', '*.yaml', '*.xml', '*.rviz')),
+        (f'share/{PACKAGE}/config/sros2', files('config/sros2', '*.xml')),
         (f'share/{PACKAGE}/config/train', files('config/train', '*.yaml')),
     ],
     zip_safe=False,

@@ -96,6 +96,7 @@ class Pipeline:
         clock = _StopWatch()
         stages.add('wait', (clock.start_s - frame.received_s) * 1e3)
         rgb = self._decode(frame.message)
+        camera.frame_size = (rgb.shape[1], rgb.shape[0])
         stages.add('decode', clock.lap_ms())
         threshold = self.settings.confidence_threshold
         result = self.segmenter(rgb, 'confidence' in wanted or threshold > 0)
@@ -103,11 +104,11 @@ class Pipeline:
         labels, confidence = result.labels, result.confidence
         if threshold > 0 and confidence is not None:
             labels = drop_uncertain(labels, confidence, threshold)
-        size = self._output_size((rgb.shape[1], rgb.shape[0]))
+        size = self._output_size(camera.frame_size)
         labels = resize_labels(labels, size)
         if confidence is not None:
             confidence = resize_labels(confidence, size)
-        if 'overlay' in wanted and (rgb.shape[1], rgb.shape[0]) != size:
+        if 'overlay' in wanted and camera.frame_size != size:
             rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
         camera.publish(
             wanted,

@@ -110,7 +110,7 @@ class Noise:
 
 def shared_memory(pid: int | str) -> set[str]:
     """Return the files of Fast DDS in shared memory that a process has mapped."""
-    return set(re.findall(r'/dev/shm/fast\w+', Path(f'/proc/{pid}/maps').read_text()))
+    return set(re.findall(r'/dev/shm/fast\w+_[0-9a-f]{16}', Path(f'/proc/{pid}/maps').read_text()))
 
 
 def group(number: int) -> list[str]:
