@@ -61,7 +61,7 @@ PACKAGE_FILES := setup.py setup.cfg package.xml \
 .PHONY: help
 help:  ## list what make can do
 	@echo 'make TARGET [OPTION=VALUE ...]'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo 'Options of every target:'
 	@echo '  PYTHON=python3.12     the Python to make the environment with (3.10 or later)'
 	@echo '  ROS_WHEELS=jazzy      use the wheels of ROS 2 Jazzy instead of Kilted'
@@ -97,6 +97,10 @@ bench: setup  ## measure speed: [BENCH='models engine node'], JSON into out/benc
 .PHONY: soak
 soak: setup  ## trouble a node for [MINUTES=60] and see whether it leaks: out/soak
 	@$(RUN) python benchmarks/soak.py --minutes $(MINUTES) --output out/soak
+
+.PHONY: overload
+overload: setup  ## flood a node with four times what it can do: out/overload
+	@$(RUN) python benchmarks/overload.py --output out/overload
 
 .PHONY: clean
 clean:  ## remove the environments and everything that was built or written to out/

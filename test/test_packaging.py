@@ -281,7 +281,7 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_make_alone_lists_the_targets() -> None:
     output = make().stdout
-    for target in ('setup', 'demo', 'test', 'lint', 'bench', 'soak', 'clean'):
+    for target in ('setup', 'demo', 'test', 'lint', 'bench', 'soak', 'overload', 'clean'):
         assert re.search(rf'^  {target} +\w', output, re.MULTILINE)
 
 

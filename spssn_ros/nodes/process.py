@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import rclpy
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -76,10 +77,14 @@ def run_node(
     except (SpssnError, ParameterException) as error:
         print(f'{name}: {error}', file=sys.stderr)
         status = 2
-    except Exception:
+    except Exception as error:
         # A signal shuts rclpy down under whatever is just being set up.
         if rclpy.ok():
-            raise
+            # What the middleware cannot do: security that is not compiled in, a wrong profile.
+            if not isinstance(error, RCLError):
+                raise
+            print(f'{name}: {" ".join(str(error).split())}', file=sys.stderr)
+            status = 2
     finally:
         # A second Ctrl-C must not interrupt what is being written at the end.
         _ignore(numbers)

@@ -313,7 +313,7 @@ def test_a_killed_node_is_started_again_if_so_asked(
     handlers = [
         RegisterEventHandler(OnProcessIO(on_stdout=look, on_stderr=look)),
         RegisterEventHandler(OnProcessExit(on_exit=ended)),
-        TimerAction(period=120.0, actions=[Shutdown()]),
+        TimerAction(period=300.0, actions=[Shutdown()]),
     ]
     arguments = {'weights': str(random_weights), 'device': 'cpu', 'respawn': respawn}
     run('segment.launch.py', *handlers, **arguments)

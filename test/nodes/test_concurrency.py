@@ -13,6 +13,7 @@
 # limitations under the License.
 """Whatever changes while frames flow, nothing breaks and the outputs of a frame fit together."""
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -32,7 +33,7 @@ from spssn_ros.imaging import to_labels, to_rgb  # noqa: E402
 from spssn_ros.labels import CAMVID, UNKNOWN  # noqa: E402
 from spssn_ros.nodes.segment_node import SegmentNode  # noqa: E402
 
-SEQUENCES, ACTIONS = 40, 12
+SEQUENCES, ACTIONS = int(os.environ.get('SPSSN_SEQUENCES', '40')), 12
 OUTPUTS = ('label', 'confidence', 'color', 'mask/road', 'mask/sky')
 
 

@@ -124,3 +124,16 @@ def test_the_policy_allows_what_the_node_uses_and_no_more(name: str, start: Any)
         assert not refused, kind
         idle = {r for r in rules[kind] - elsewhere if not any(fnmatchcase(t, r) for t in names)}
         assert not idle, kind
+
+
+def test_security_that_cannot_be_had_ends_a_node_in_one_line(
+    run_node: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('ROS_SECURITY_ENABLE', 'true')
+    monkeypatch.setenv('ROS_SECURITY_STRATEGY', 'Enforce')
+    monkeypatch.setenv('ROS_SECURITY_KEYSTORE', str(tmp_path))
+    node = run_node('evaluate_node')
+    assert node.wait() == 2
+    assert len(node.lines) == 1
+    assert 'SECURITY ERROR' in node.output
+    assert str(tmp_path) in node.output
