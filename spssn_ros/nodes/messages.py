@@ -90,11 +90,13 @@ def scaled_camera_info(info: CameraInfo, header: Header, frame: Size, size: Size
     scaled.width, scaled.height = _scaled(info.width, x), _scaled(info.height, y)
     # A pixel's centre lies at its integer coordinate, so that centres shift by half a pixel.
     k, p = info.k.copy(), info.p.copy()
-    for matrix, columns in ((k, 3), (p, 4)):
-        matrix[:columns] *= x
-        matrix[columns : 2 * columns] *= y
-        matrix[2] += (x - 1) / 2
-        matrix[columns + 2] += (y - 1) / 2
+    # Calibrations may hold any numbers, infinite ones among them.
+    with np.errstate(over='ignore', invalid='ignore'):
+        for matrix, columns in ((k, 3), (p, 4)):
+            matrix[:columns] *= x
+            matrix[columns : 2 * columns] *= y
+            matrix[2] += (x - 1) / 2
+            matrix[columns + 2] += (y - 1) / 2
     scaled.k, scaled.p = k, p
     roi = copy.copy(info.roi)
     # Within the image, whatever a calibration of another size says.

@@ -18,13 +18,13 @@ import time
 from collections.abc import Callable
 
 # What differs between two messages of one cause: numbers, and what somebody named.
-_DETAILS = re.compile(r"'[^']*'|\"[^\"]*\"|\([^)]*\)|\d+")
+_DETAILS = re.compile(r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]|\d+")
 
 
 class Causes:
     """Which messages to tell: the first of each cause, and again after a while.
 
-    Two texts have the same cause if they differ in numbers, quotations and parentheses alone.
+    Two texts have the same cause if they differ in numbers, quotations and brackets alone.
 
     Args:
         repeat_s: after so many seconds a cause may be told again.

@@ -240,7 +240,7 @@ def test_good_frames_among_a_thousand_bad_ones_are_answered_and_the_bad_counted(
     assert infos
     minutes = 1 + (time.monotonic() - start) // 60
     told = Counter(
-        re.sub(r"'.*?'|\(.*?\)|\d+", '', line.partition('so far): ')[2])
+        re.sub(r"'.*?'|\d+", '', line.partition('so far): ')[2])
         for line in node.lines
         if 'frame rejected' in line
     )

@@ -117,9 +117,11 @@ def test_binning_and_region_stay_what_they_are_when_the_image_is_resized() -> No
         assert fits(half, (frame[0] // 2, frame[1] // 2))
 
 
+@pytest.mark.filterwarnings('error')
 def test_a_huge_calibration_stays_within_its_fields() -> None:
     info = CameraInfo(width=2**32 - 1, height=2**32 - 1)
     info.roi.width = info.roi.height = 5
+    info.k[0] = 1e308
     scaled = scaled_camera_info(info, HEADER, (5, 5), (500, 500))
     assert (scaled.width, scaled.roi.width) == (2**32 - 1, 500)
 
