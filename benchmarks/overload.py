@@ -22,6 +22,7 @@ subscribers are processes of their own. Writes `overload.json`; exit status 1 be
 """
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -29,13 +30,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from sensor_msgs.msg import Image
 
 from spssn_ros.benchmarking.machine import describe_machine
@@ -87,18 +87,24 @@ def subscribe(count: int) -> None:
     node = rclpy.create_node(f'subscribers_{os.getpid()}')
     for _ in range(count):
         node.create_subscription(Image, '/segment_node/label', lambda message: None, qos.LOSSLESS)
-    rclpy.spin(node)
+    with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
+        rclpy.spin(node)
 
 
-@contextmanager
+@contextlib.contextmanager
 def child(*words: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run this file with these words, and kill it in the end."""
+    """Run this file with these words, and end it in the end, in order if it can."""
     process = subprocess.Popen([sys.executable, __file__, *words])
     try:
         yield process
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()
+        process.send_signal(signal.SIGCONT)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 class Watcher:
@@ -138,6 +144,21 @@ class Watcher:
         while self.values is old and time.monotonic() < end:
             self.executor.spin_once(timeout_sec=0.1)
         return self.values
+
+    def wait_for_frames(self) -> None:
+        """Return when the flood has come: on a busy machine it takes long to start."""
+        before, end = int(self.fresh_values()['received']), time.monotonic() + 120
+        while int(self.fresh_values()['received']) < before + 5:
+            if time.monotonic() > end:
+                sys.exit('overload: the flood has not come within 120 s')
+
+    def wait_for_subscribers(self, count: int) -> None:
+        """Return when so many subscribe to the labels, those that were killed forgotten."""
+        end = time.monotonic() + 120
+        while self.node.count_subscribers('/segment_node/label') != count:
+            self.executor.spin_once(timeout_sec=0.1)
+            if time.monotonic() > end:
+                sys.exit(f'overload: there are not {count} subscribers within 120 s')
 
     def rss_mb(self) -> float:
         """Return the node's resident memory."""
@@ -221,7 +242,7 @@ def judge(result: dict[str, Any], margin_ms: float, growth_mb: float) -> list[st
             faults.append(f'{name}: {row["received"]} frames are no overload')
         if not row['in_order']:
             faults.append(f'{name}: an older frame was answered after a newer one')
-        if row['heard'] < 0.8 * row['answered'] or not row['answered']:
+        if row['heard'] < 0.8 * row['answered'] - 3 or not row['answered']:
             faults.append(f'{name}: {row["answered"]} answered, but {row["heard"]} heard')
         limit_ms = 2 * row['work_ms_p95'] + margin_ms
         if not row['latency_ms']['p95'] <= limit_ms:
@@ -230,11 +251,10 @@ def judge(result: dict[str, Any], margin_ms: float, growth_mb: float) -> list[st
             )
         if row['growth_mb'] > growth_mb:
             faults.append(f'{name}: memory grew by {row["growth_mb"]:.1f} MB, limit {growth_mb:g}')
-    usual, stuck = (
-        phases[name]['answered'] / phases[name]['seconds']
-        for name in ('flood', 'stuck subscriber')
-    )
-    if stuck < 0.5 * usual:
+    before, after = phases['flood'], phases['stuck subscriber']
+    usual, stuck = (row['answered'] / row['seconds'] for row in (before, after))
+    # A few frames more or less are chance.
+    if after['answered'] + 3 < 0.5 * usual * after['seconds']:
         faults.append(
             f'a stuck subscriber slows the node from {usual:.1f} to {stuck:.1f} frames/s'
         )
@@ -268,13 +288,13 @@ def overload(arguments: argparse.Namespace) -> dict[str, Any]:
         rate_hz = min(MOST_HZ, arguments.factor * 1000 / alone_ms)
         seconds = arguments.seconds / 3
         with child('--flood', arguments.size, str(rate_hz)):
-            watcher.spin(3.0)
+            watcher.wait_for_frames()
             phases['flood'] = watcher.measure(seconds)
             with child('--subscribe', '20'):
-                watcher.spin(3.0)
+                watcher.wait_for_subscribers(21)
                 phases['20 more subscribers'] = watcher.measure(seconds)
             with child('--subscribe', '2') as stuck:
-                watcher.spin(3.0)
+                watcher.wait_for_subscribers(3)
                 stuck.send_signal(signal.SIGSTOP)
                 phases['stuck subscriber'] = watcher.measure(seconds)
         check_alive(process, 'segment_node')

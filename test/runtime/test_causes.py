@@ -21,7 +21,7 @@ from spssn_ros.runtime import Causes
     'again',
     [
         "image 7x8 'rgb9': unsupported encoding",
-        "image 64x48 'x (y': unsupported encoding",
+        "image 64x48 'x [y': unsupported encoding",
     ],
 )
 def test_a_cause_is_told_once_whatever_its_details(again: str) -> None:
