@@ -168,7 +168,7 @@ def hostile_info(rng: Random) -> CameraInfo:
 @pytest.mark.parametrize(
     ('transport', 'topic', 'kind', 'good', 'read', 'bad', 'rounds', 'causes'),
     [
-        ('raw', 'image', Image, good_image, to_rgb, BAD_IMAGES, 150, 7),
+        ('raw', 'image', Image, good_image, to_rgb, BAD_IMAGES, 170, 7),
         (
             'compressed',
             'image/compressed',
