@@ -165,7 +165,7 @@ class Watcher:
         status = Path(f'/proc/{self.pid}/status').read_text()
         return int(status.split('VmRSS:')[1].split()[0]) / 1024
 
-    def measure(self, seconds: float) -> dict[str, Any]:
+    def measure(self, name: str, seconds: float) -> dict[str, Any]:
         """Watch the flood; return what the node did with it."""
         before, start, memory = self.fresh_values(), time.monotonic(), [self.rss_mb()]
         self.latencies_ms.clear()
@@ -181,7 +181,7 @@ class Watcher:
             return int(after[key]) - int(before[key])
 
         half = len(memory) // 2
-        return {
+        row = {
             'seconds': round(time.monotonic() - start, 1),
             'received': new('received'),
             'answered': new('answered'),
@@ -197,6 +197,8 @@ class Watcher:
             'memory_mb': round(memory[-1], 1),
             'growth_mb': round(max(memory[half:]) - max(memory[:half]), 1),
         }
+        print(f'{name}: {row}', flush=True)
+        return row
 
     def burst(self, timeout_s: float) -> dict[str, Any]:
         """After a silence, send many frames at once; return how many were answered."""
@@ -279,24 +281,24 @@ def overload(arguments: argparse.Namespace) -> dict[str, Any]:
             check_alive(process, 'segment_node')
             if time.monotonic() > deadline:
                 sys.exit('overload: segment_node has not answered within 180 s')
-        for _ in range(3):
-            watcher.ask(5.0)
+        watcher.ask(5.0)
         watcher.latencies_ms.clear()
-        for _ in range(15):
+        for _ in range(10):
             watcher.ask(5.0)
         alone_ms = Percentiles.of(watcher.latencies_ms).p50
         rate_hz = min(MOST_HZ, arguments.factor * 1000 / alone_ms)
         seconds = arguments.seconds / 3
+        print(f'one by one {alone_ms:.1f} ms, camera at {rate_hz:.1f} Hz', flush=True)
         with child('--flood', arguments.size, str(rate_hz)):
             watcher.wait_for_frames()
-            phases['flood'] = watcher.measure(seconds)
+            phases['flood'] = watcher.measure('flood', seconds)
             with child('--subscribe', '20'):
                 watcher.wait_for_subscribers(21)
-                phases['20 more subscribers'] = watcher.measure(seconds)
+                phases['20 more subscribers'] = watcher.measure('20 more subscribers', seconds)
             with child('--subscribe', '2') as stuck:
                 watcher.wait_for_subscribers(3)
                 stuck.send_signal(signal.SIGSTOP)
-                phases['stuck subscriber'] = watcher.measure(seconds)
+                phases['stuck subscriber'] = watcher.measure('stuck subscriber', seconds)
         check_alive(process, 'segment_node')
         burst = watcher.burst(10.0)
         watcher.node.destroy_node()
@@ -342,9 +344,6 @@ def main() -> int:
     result = overload(arguments)
     rclpy.shutdown()
     (arguments.output / 'overload.json').write_text(json.dumps(result, indent=2) + '\n')
-    print(f'one by one {result["one_by_one_ms"]} ms, camera at {result["camera_hz"]} Hz')
-    for name, row in result['phases'].items():
-        print(f'{name}: {row}')
     print(f'burst: {result["burst"]}')
     faults = judge(result, arguments.margin, arguments.max_growth)
     for fault in faults:

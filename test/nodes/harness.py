@@ -13,6 +13,7 @@
 # limitations under the License.
 """Runs a node in a process of its own and talks to it over DDS, for the tests."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -97,6 +98,24 @@ class RunningNode:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.append(line)
+
+
+def run_script(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script that starts nodes; none of them outlives a test that is given up."""
+    process = subprocess.Popen(
+        [sys.executable, str(script), *arguments],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(process.args, process.returncode, output)
 
 
 class Peer:
