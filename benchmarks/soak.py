@@ -166,12 +166,15 @@ class Trouble:
         """Publish, and do something else about once in three seconds, until a monotonic time."""
         due_s = time.monotonic()
         while due_s < until_s:
-            due_s += 1 / RATE_HZ
+            # What cannot be sent in time on a busy machine is left out, not made up for.
+            due_s = max(due_s + 1 / RATE_HZ, time.monotonic())
             for camera in self.publishers:
                 self.publish(camera)
             if self.rng.uniform() < 1 / (3 * RATE_HZ):
                 self.disturb()
-            while (left_s := due_s - time.monotonic()) > 0:
+            # However late it is: labels that nobody takes look old.
+            end_s = max(due_s, time.monotonic() + 0.5 / RATE_HZ)
+            while (left_s := end_s - time.monotonic()) > 0:
                 self.executor.spin_once(timeout_sec=left_s)
 
     def publish(self, camera: str) -> None:
@@ -342,7 +345,7 @@ def main() -> int:
     number('--max-slope', default=20.0, help='MB/h, judged from 20 minutes on (default: 20)')
     number('--max-growth', default=100.0, help='MB (default: 100)')
     number('--max-latency-ratio', default=3.0, help='of p99, end to start (default: 3)')
-    number('--min-answered', default=0.2, help='share of the usable frames (default: 0.2)')
+    number('--min-answered', default=0.05, help='share of the usable frames (default: 0.05)')
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     isolate()
