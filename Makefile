@@ -112,6 +112,10 @@ coverage: setup  ## run every test and tell which lines and branches none reache
 		$(RUN) python -m coverage combine --quiet && $(RUN) python -m coverage report && \
 		exit $$status
 
+.PHONY: overload
+overload: setup  ## flood a node with four times what it can do: out/overload
+	@$(RUN) python benchmarks/overload.py --output out/overload
+
 .PHONY: clean
 clean:  ## remove the environments and everything that was built or written to out/
 	rm -rf .venv .venv-* build install log out .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

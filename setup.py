@@ -61,6 +61,7 @@ setup(
         (f'share/{PACKAGE}', ['package.xml']),
         (f'share/{PACKAGE}/launch', files('launch', '*.launch.py')),
         (f'share/{PACKAGE}/config', files('config', '*.yaml', '*.xml', '*.rviz')),
+        (f'share/{PACKAGE}/config/sros2', files('config/sros2', '*.xml')),
         (f'share/{PACKAGE}/config/train', files('config/train', '*.yaml')),
     ],
     zip_safe=False,
@@ -72,8 +73,8 @@ setup(
     entry_points={
         'console_scripts': [
             f'segment_node = {PACKAGE}.nodes.start:segment_node',
-            f'evaluate_node = {PACKAGE}.nodes.evaluate_node:main',
-            f'play_bag = {PACKAGE}.nodes.play_bag:main',
+            f'evaluate_node = {PACKAGE}.nodes.start:evaluate_node',
+            f'play_bag = {PACKAGE}.nodes.start:play_bag',
             f'spssn = {PACKAGE}.tools.main:main',
         ],
     },

@@ -110,6 +110,12 @@ ARGUMENTS = [
         description='Whether segment_node takes its time from /clock; auto: if a bag is played.',
     ),
     DeclareLaunchArgument(
+        'respawn',
+        default_value='false',
+        choices=['true', 'false'],
+        description='Start segment_node again two seconds after it has ended, whatever the cause.',
+    ),
+    DeclareLaunchArgument(
         'dds_profile',
         default_value='shipped',
         description='Fast DDS profile for large images: shipped, none, or the path of an XML '
@@ -218,6 +224,8 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         remappings=remappings,
         # Threads of the inference engine take a while to end on a busy machine.
         sigterm_timeout='20',
+        respawn=values['respawn'] == 'true',
+        respawn_delay=2.0,
         output='screen',
     )
     if bag:

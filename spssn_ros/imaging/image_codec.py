@@ -28,6 +28,8 @@ from numpy.typing import NDArray
 
 from spssn_ros.errors import BadImageError
 from spssn_ros.imaging.compressed_size import compressed_size
+from spssn_ros.imaging.jpeg import decode_jpeg
+from spssn_ros.imaging.png_chunks import pixel_chunks
 
 MAX_PIXELS = 64_000_000
 """Larger images are refused, unless a caller allows them, before memory is taken for them."""
@@ -144,8 +146,9 @@ def to_rgb(message: ImageFields, max_pixels: int = MAX_PIXELS) -> Rgb:
             return np.asarray(cv2.cvtColor(raw, cv2.COLOR_YUV2RGB_NV12), np.uint8)
         return np.asarray(_FORMATS[encoding].to_rgb(raw), np.uint8)
     except cv2.error as error:
-        reason = str(error.err or error).strip()
-        raise BadImageError(f'{_describe(message)}: cannot be converted ({reason})') from error
+        raise BadImageError(
+            f'{_describe(message)}: cannot be converted ({_reason(error)})'
+        ) from error
 
 
 def to_labels(message: ImageFields) -> NDArray[np.uint8]:
@@ -180,11 +183,13 @@ def decode_compressed(data: Any, format_name: str, max_pixels: int = MAX_PIXELS)
         raise BadImageError(
             f'{described} is damaged or of a kind that is not decoded; send jpeg or png'
         )
-    image = _decode(
-        buffer, described, size, max_pixels, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    )
-    if image is None:
-        raise BadImageError(f'{described} is damaged; send jpeg or png')
+    _check_size(f'{described} {size[0]}x{size[1]}', *size, max_pixels)
+    try:
+        if bytes(buffer[:2]) == b'\xff\xd8':
+            return decode_jpeg(buffer)
+        image = _decode_png(buffer, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except (ValueError, cv2.error) as error:
+        raise BadImageError(f'{described} is damaged ({_reason(error)})') from error
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
@@ -203,26 +208,33 @@ def decode_compressed_labels(data: Any, format_name: str) -> NDArray[np.uint8]:
     if bytes(buffer[:8]) != b'\x89PNG\r\n\x1a\n':
         raise BadImageError(f'{what}, is no PNG; labels must be lossless, png or raw')
     size = compressed_size(buffer)
-    image = size and _decode(buffer, f'{what},', size, MAX_PIXELS, cv2.IMREAD_UNCHANGED)
-    if image is None or image.dtype != np.uint8:
-        raise BadImageError(f'{what}, is damaged or not of 8 bits a channel; send mono8 or rgb8')
+    try:
+        if size is None:
+            raise ValueError('the file ends too early')
+        _check_size(f'{what}, {size[0]}x{size[1]}', *size, MAX_PIXELS)
+        image = _decode_png(buffer, cv2.IMREAD_UNCHANGED)
+        if image.dtype != np.uint8:
+            raise ValueError('more than 8 bits a channel')
+    except (ValueError, cv2.error) as error:
+        raise BadImageError(
+            f'{what}, is damaged or not of 8 bits a channel ({_reason(error)}); send mono8 or rgb8'
+        ) from error
     if image.ndim == 2:
         return np.asarray(image)
     code = cv2.COLOR_BGR2RGB if image.shape[2] == 3 else cv2.COLOR_BGRA2RGB
     return np.asarray(cv2.cvtColor(image, code), np.uint8)
 
 
-def _decode(
-    buffer: memoryview, described: str, size: tuple[int, int], max_pixels: int, flags: int
-) -> Any:
-    """Decode what its header says is of that size; None where it is damaged."""
-    described += f' {size[0]}x{size[1]}'
-    _check_size(described, *size, max_pixels)
-    try:
-        return cv2.imdecode(np.frombuffer(buffer, np.uint8), flags)
-    except cv2.error as error:
-        reason = str(error.err or error).strip()
-        raise BadImageError(f'{described}: cannot be decoded ({reason})') from error
+def _decode_png(buffer: memoryview, flags: int) -> Any:
+    image = cv2.imdecode(np.frombuffer(pixel_chunks(buffer), np.uint8), flags)
+    if image is None:
+        raise ValueError('its pixels cannot be unpacked')
+    return image
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, 'err', None) or str(error)
+    return _clip(' '.join(text.split()), 200)
 
 
 def _bytes_of(data: Any) -> memoryview:

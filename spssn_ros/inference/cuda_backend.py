@@ -174,6 +174,6 @@ def _compute(
     for module in network.modules():
         if isinstance(module, PyramidPooling):
             module.matrices = matrices
-    x = frames.permute(0, 3, 1, 2).float() * network.scale + network.offset
-    logits = network.model(x.to(dtype)).float() * network.inverse_temperature
+    logits = network.model(network.normalised(frames).to(dtype)).float()
+    logits = logits * network.inverse_temperature
     write_winners(logits, result)

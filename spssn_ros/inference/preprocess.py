@@ -66,7 +66,10 @@ class FromUint8(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Map (N, H, W, 3) uint8 to logits (N, C, ceil(H/stride), ceil(W/stride))."""
-        # Channels last all the way: compiled graphs need not move a value.
-        x = (frames.float() * self.scale + self.offset).permute(0, 3, 1, 2)
-        logits: Tensor = self.model(x)
+        logits: Tensor = self.model(self.normalised(frames))
         return logits * self.inverse_temperature
+
+    def normalised(self, frames: Tensor) -> Tensor:
+        """Map (N, H, W, 3) uint8 to the network's input, (N, 3, H, W) float."""
+        # Channels last all the way: compiled graphs need not move a value.
+        return (frames.float() * self.scale + self.offset).permute(0, 3, 1, 2)

@@ -135,8 +135,11 @@ class BagPlayer:
 
     def finish(self) -> None:
         """Wait a moment for what subscribers have not taken yet."""
+        end = time.monotonic() + _ACKNOWLEDGE_S
         for publisher in self._publishers.values():
-            publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
+            while not publisher.wait_for_all_acked(Duration(seconds=_POLL_S)):
+                if self._stop.is_set() or time.monotonic() > end:
+                    break
         # Best-effort subscribers acknowledge nothing; what they have not taken goes with us.
         self._stop.sleep_until(time.monotonic() + _LINGER_S)
 

@@ -32,13 +32,14 @@ from spssn_ros.nodes import qos
 from spssn_ros.nodes.demand import Demand, SubscriptionEventCallbacks
 from spssn_ros.nodes.messages import (
     LABEL_INFO_TYPE,
+    fits,
     image_message,
     label_info,
     label_info_json,
     scaled_camera_info,
 )
 from spssn_ros.nodes.parameters import Transport
-from spssn_ros.runtime import Durations, Rate
+from spssn_ros.runtime import Causes, Durations, Rate
 
 IMAGE_OUTPUTS = ('label', 'color', 'overlay', 'confidence')
 
@@ -95,7 +96,10 @@ class Camera:
     ) -> None:
         self.name = name
         self.statistics = CameraStatistics()
+        self.causes = Causes()
         self.info: CameraInfo | None = None
+        # Of the latest frame, (width, height).
+        self.frame_size: Size = (0, 0)
         self.next_frame_at = float('-inf')
         self._node = node
         self._prefix = f'{name}/' if name else ''
@@ -204,7 +208,9 @@ class Camera:
             self._send(self._images['overlay'], image_message(header, overlay))
         if 'camera_info' in wanted and self.info is not None:
             size: Size = (labels.shape[1], labels.shape[0])
-            self._send(self._info_out, scaled_camera_info(self.info, header, size))
+            self._check_info(self.info)
+            info = scaled_camera_info(self.info, header, self.frame_size, size)
+            self._send(self._info_out, info)
         return (self._sending_s - start_s) * 1e3
 
     def _send(self, publisher: Publisher, message: Any) -> None:
@@ -222,6 +228,20 @@ class Camera:
             return False
         self.next_frame_at = max(self.next_frame_at + 1 / max_rate, now)
         return True
+
+    def _check_info(self, info: CameraInfo) -> None:
+        if fits(info, self.frame_size):
+            return
+        topic = self._info_subscription.topic_name
+        width, height = self.frame_size
+        text = (
+            f'{topic} is of images of {info.width}x{info.height}, binning {info.binning_x}x'
+            f'{info.binning_y}, region {info.roi.width}x{info.roi.height}, but those on '
+            f'{self.topic} have {width}x{height}; it is relayed as if of the whole image. '
+            'Calibrate the camera at the size it sends'
+        )
+        if self.causes.due(text):
+            self._node.get_logger().warning(text)
 
     def _on_info(self, message: CameraInfo) -> None:
         self.info = message

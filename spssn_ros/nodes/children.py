@@ -55,7 +55,8 @@ def started(node: str, arguments: Sequence[str]) -> Iterator[Process]:
         arguments: its command line.
 
     """
-    process = subprocess.Popen([sys.executable, '-m', f'spssn_ros.nodes.{node}', *arguments])
+    command = [sys.executable, '-m', 'spssn_ros.nodes.start', node, *arguments]
+    process = subprocess.Popen(command)
     try:
         yield process
     finally:

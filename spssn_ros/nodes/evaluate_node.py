@@ -14,6 +14,7 @@
 """`evaluate_node`: scores labels against truth, live from topics or offline from a bag."""
 
 import shlex
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -138,6 +139,10 @@ class EvaluateNode(Node):
             truth=self._truth,
             slop_ms=float(self.get_parameter('slop_ms').value),
         )
+        # Nothing spins here that would notice rclpy's own answer to it, a shutdown.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        if not self.context.ok():
+            raise KeyboardInterrupt
         weights, report = self._text('weights'), self._text('report')
         segmenter = Segmenter.from_weights(weights, self._text('device'))
         folder = Path(report) if report else None
@@ -223,8 +228,13 @@ def _writing() -> Iterator[None]:
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node; return 0 once the scores are written, 2 on bad input."""
-    return run_node('evaluate_node', EvaluateNode, EvaluateNode.begin, EvaluateNode.end, args)
+    """Run the node.
+
+    Returns:
+        0 once the scores are written, 2 on bad input, 130 after a signal before there are any.
+
+    """
+    return run_node('evaluate_node', EvaluateNode, EvaluateNode.begin, EvaluateNode.end, args, 130)
 
 
 if __name__ == '__main__':

@@ -35,6 +35,9 @@ except ImportError:  # Optional: ~/label_info_json says the same.
     LABEL_INFO_TYPE = None
 
 
+_MOST = 2**32 - 1  # that a uint32 field holds
+
+
 def image_message(header: Header, pixels: NDArray[np.uint8]) -> Image:
     """Return `pixels`, (H, W) as mono8 or (H, W, 3) as rgb8, tightly packed, under `header`."""
     pixels = np.ascontiguousarray(pixels)
@@ -50,31 +53,63 @@ def image_message(header: Header, pixels: NDArray[np.uint8]) -> Image:
     return message
 
 
-def scaled_camera_info(info: CameraInfo, header: Header, size: Size) -> CameraInfo:
-    """Return `info` under `header` for an image resized to `size`, (width, height).
+def fits(info: CameraInfo, frame: Size) -> bool:
+    """Return whether `info` is of images of that size, (width, height).
 
-    Focal lengths and centres scale as the pixels do; distortion and rectification stay.
+    An image is as large as the calibration says, or as its region of interest after binning; an
+    info without a size says nothing.
+    """
+    if not info.width or not info.height:
+        return True
+    width, height = info.roi.width or info.width, info.roi.height or info.height
+    binned = (width // max(1, info.binning_x), height // max(1, info.binning_y))
+    return frame in ((info.width, info.height), binned)
+
+
+def scaled_camera_info(info: CameraInfo, header: Header, frame: Size, size: Size) -> CameraInfo:
+    """Return `info` under `header` for a camera image that was resized.
+
+    Focal lengths and centres scale as the pixels do; distortion, rectification and binning stay.
+    They are of the sensor's pixels before binning, as is the region of interest.
+
+    Args:
+        info: the camera's; where it does not fit the image, it is taken to be of the whole of it.
+        header: of the image.
+        frame: the image's size, (width, height).
+        size: what it was resized to.
+
     """
     scaled = copy.copy(info)
     scaled.header = header
-    if not info.width or not info.height or (info.width, info.height) == size:
+    if not info.width or not info.height:
         return scaled
-    x, y = size[0] / info.width, size[1] / info.height
-    scaled.width, scaled.height = size
+    whole = frame if fits(info, frame) else (info.width, info.height)
+    if whole == size:
+        return scaled
+    x, y = size[0] / whole[0], size[1] / whole[1]
+    scaled.width, scaled.height = _scaled(info.width, x), _scaled(info.height, y)
     # A pixel's centre lies at its integer coordinate, so that centres shift by half a pixel.
     k, p = info.k.copy(), info.p.copy()
-    for matrix, columns in ((k, 3), (p, 4)):
-        matrix[:columns] *= x
-        matrix[columns : 2 * columns] *= y
-        matrix[2] += (x - 1) / 2
-        matrix[columns + 2] += (y - 1) / 2
+    # Calibrations may hold any numbers, infinite ones among them.
+    with np.errstate(over='ignore', invalid='ignore'):
+        for matrix, columns in ((k, 3), (p, 4)):
+            matrix[:columns] *= x
+            matrix[columns : 2 * columns] *= y
+            matrix[2] += (x - 1) / 2
+            matrix[columns + 2] += (y - 1) / 2
     scaled.k, scaled.p = k, p
     roi = copy.copy(info.roi)
     # Within the image, whatever a calibration of another size says.
-    roi.x_offset, roi.width = (min(round(v * x), size[0]) for v in (roi.x_offset, roi.width))
-    roi.y_offset, roi.height = (min(round(v * y), size[1]) for v in (roi.y_offset, roi.height))
+    roi.x_offset, roi.width = (min(_scaled(v, x), scaled.width) for v in (roi.x_offset, roi.width))
+    roi.y_offset, roi.height = (
+        min(_scaled(v, y), scaled.height) for v in (roi.y_offset, roi.height)
+    )
     scaled.roi = roi
     return scaled
+
+
+def _scaled(value: int, factor: float) -> int:
+    return min(round(value * factor), _MOST)
 
 
 def label_info_json(info: WeightsInfo, weights: str, threshold: float) -> String:

@@ -166,11 +166,12 @@ class Pipeline:
         threshold = self.settings.confidence_threshold
         if threshold > 0 and confidence is not None:
             labels = drop_uncertain(labels, confidence, threshold)
-        size = self._output_size((rgb.shape[1], rgb.shape[0]))
+        job.camera.frame_size = (rgb.shape[1], rgb.shape[0])
+        size = self._output_size(job.camera.frame_size)
         labels = resize_labels(labels, size)
         if confidence is not None:
             confidence = resize_labels(confidence, size)
-        if 'overlay' in job.wanted and (rgb.shape[1], rgb.shape[0]) != size:
+        if 'overlay' in job.wanted and job.camera.frame_size != size:
             rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
         stages.add('post', job.clock.lap_ms())
         publish_ms = job.camera.publish(

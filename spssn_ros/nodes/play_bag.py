@@ -77,6 +77,12 @@ def play(options: argparse.Namespace, ros_arguments: Sequence[str]) -> None:
         SpssnError: the bag is bad, or an option out of range.
 
     """
+    stop = StopFlag()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        signal.signal(number, lambda *_: stop.set())
+    # `nodes.start` blocks them until now.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
     if not 0 < options.rate < float('inf'):
         raise ConfigError(f'--rate {options.rate:g} is not positive; 1 is the recorded speed')
     if not 0 <= options.clock < float('inf'):
@@ -88,9 +94,6 @@ def play(options: argparse.Namespace, ros_arguments: Sequence[str]) -> None:
             for name, info in bag.topics.items()
             if not options.topics or name in options.topics
         }
-    stop = StopFlag()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     rclpy.init(args=list(ros_arguments), signal_handler_options=SignalHandlerOptions.NO)
     node = Node('play_bag')
     try:
@@ -106,6 +109,9 @@ def play(options: argparse.Namespace, ros_arguments: Sequence[str]) -> None:
                 player.finish()
             print(player.report(), flush=True)
     finally:
+        # Python gives signals back their deadly meaning before it has quite ended.
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
         node.destroy_node()
         rclpy.shutdown()
 

@@ -16,10 +16,11 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import rclpy
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -36,6 +37,7 @@ def run_node(
     start: Callable[[N], int | None],
     stop: Callable[[N], bool],
     args: list[str] | None = None,
+    interrupted: int = 0,
 ) -> int:
     """Create a node, start it, spin it until SIGINT or SIGTERM, and stop it.
 
@@ -45,9 +47,11 @@ def run_node(
         start: called before spinning; returns None to go on, or the status to end with.
         stop: called after; returns whether the node's threads have ended.
         args: command line; sys.argv by default.
+        interrupted: status after a signal before `start` has returned.
 
     Returns:
-        0 after a signal, what `start` returned, or 2 after bad input (told in one line).
+        0 after a signal while spinning, `interrupted` after an earlier one, what `start`
+        returned, or 2 after bad input (told in one line).
 
     """
     keep_freed_memory()
@@ -58,11 +62,12 @@ def run_node(
         print(f'{name}: {" ".join(str(error).split())}', file=sys.stderr)
         return 2
     node: N | None = None
-    # `nodes.start` blocks them until rclpy's handlers are in place; a no-op without it.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
-    status: int | None = None
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    status: int | None = interrupted
     ended = True
     try:
+        # `nodes.start` blocks them until rclpy's handlers are in place; a no-op without it.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
         node = create()
         status = start(node)
         if status is None:
@@ -74,20 +79,31 @@ def run_node(
     except (SpssnError, ParameterException) as error:
         print(f'{name}: {error}', file=sys.stderr)
         status = 2
-    except Exception:
+    except Exception as error:
         # A signal shuts rclpy down under whatever is just being set up.
         if rclpy.ok():
-            raise
+            # What the middleware cannot do: security that is not compiled in, a wrong profile.
+            if not isinstance(error, RCLError):
+                raise
+            print(f'{name}: {" ".join(str(error).split())}', file=sys.stderr)
+            status = 2
     finally:
         # A second Ctrl-C must not interrupt what is being written at the end.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _ignore(numbers)
         if node is not None:
             ended = stop(node)
             node.destroy_node()
         rclpy.try_shutdown()
+        # rclpy has put back what was there before it.
+        _ignore(numbers)
     sys.stdout.flush()
     sys.stderr.flush()
     if not ended:
         # A thread is in the middle of a forward pass; interpreter clean-up under it would crash.
         os._exit(status or 0)
     return status or 0
+
+
+def _ignore(numbers: Iterable[signal.Signals]) -> None:
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)

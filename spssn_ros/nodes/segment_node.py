@@ -56,7 +56,6 @@ class SegmentNode(LifecycleNode):
         self._settings = Settings.parse(self._values)
         self._pipeline: Pipeline | None = None
         self._active = False
-        self._errors_logged_at: dict[str, float] = {}
         self._worker: Worker[Frame] = Worker(self._handle, self._reject)
         # None if the node is stopped meanwhile.
         self._on_worker = partial(self._worker.call, going=self.context.ok)
@@ -184,7 +183,7 @@ class SegmentNode(LifecycleNode):
         torch.cuda.empty_cache()
         return pipeline.run(frames)
 
-    def _reject(self, slot: Hashable, frame: Frame, error: Exception) -> None:
+    def _reject(self, slot: Hashable, frame: Frame, error: BaseException) -> None:
         if not self.context.ok():
             return
         camera = self._cameras[str(slot)]
@@ -194,10 +193,8 @@ class SegmentNode(LifecycleNode):
         # What libraries say may have many lines.
         text = ' '.join(text.split())[:600]
         camera.statistics.last_error = text
-        kind = f'{slot} {type(error).__name__}'
-        if time.monotonic() < self._errors_logged_at.get(kind, float('-inf')) + 5.0:
+        if not camera.causes.due(text):
             return
-        self._errors_logged_at[kind] = time.monotonic()
         self.get_logger().error(
             f'{camera.topic}: frame rejected ({camera.statistics.rejected} so far): {text}'
         )

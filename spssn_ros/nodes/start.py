@@ -11,12 +11,15 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Starts `segment_node` so that a signal ends it silently while PyTorch and rclpy still load.
+"""The executables' first step: quiet and quick to end while libraries are imported.
 
 That takes seconds, in which Python alone would answer Ctrl-C with a traceback. From `rclpy.init`
-on, rclpy's own handlers end the node in order.
+on, the node's own handlers end it in order.
+
+    python -m spssn_ros.nodes.start segment_node|evaluate_node|play_bag [ARGUMENT...]
 """
 
+import importlib
 import os
 import signal
 import sys
@@ -24,22 +27,35 @@ from typing import Any
 
 
 def segment_node() -> int:
-    """Run the node, as `nodes.segment_node.main`."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, _end) for number in numbers}
-    from spssn_ros.nodes.segment_node import main
+    """Run the node, as `nodes.segment_node.main`; 0 when a signal comes before."""
+    return _start('segment_node', 0)
 
-    # A signal waits until `run_node` has rclpy's handlers in place.
+
+def evaluate_node() -> int:
+    """Run the node, as `nodes.evaluate_node.main`; 130 when a signal comes before."""
+    return _start('evaluate_node', 130)
+
+
+def play_bag() -> int:
+    """Run the player, as `nodes.play_bag.main`; 0 when a signal comes before."""
+    return _start('play_bag', 0)
+
+
+def _start(module: str, interrupted: int) -> int:
+    def end(number: int, frame: Any) -> None:
+        # Nothing has begun that would have to be ended.
+        os._exit(interrupted)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, end) for number in numbers}
+    main = importlib.import_module(f'spssn_ros.nodes.{module}').main
+    # A signal waits until the node's handlers are in place, and it lifts the mask.
     signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     for number, handler in before.items():
         signal.signal(number, handler)
-    return main()
-
-
-def _end(number: int, frame: Any) -> None:
-    # Nothing has begun that would have to be ended.
-    os._exit(0)
+    return int(main())
 
 
 if __name__ == '__main__':
-    sys.exit(segment_node())
+    nodes = {'segment_node': segment_node, 'evaluate_node': evaluate_node, 'play_bag': play_bag}
+    sys.exit(nodes[sys.argv.pop(1)]())

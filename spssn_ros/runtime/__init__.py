@@ -13,6 +13,7 @@
 # limitations under the License.
 """Threads and counters that know neither torch nor images."""
 
+from spssn_ros.runtime.causes import Causes
 from spssn_ros.runtime.mailbox import Mailbox, SlotCounts
 from spssn_ros.runtime.map_ahead import map_ahead
 from spssn_ros.runtime.memory import keep_freed_memory
@@ -21,6 +22,7 @@ from spssn_ros.runtime.statistics import Durations, Percentiles, Rate
 from spssn_ros.runtime.worker import Worker
 
 __all__ = [
+    'Causes',
     'Durations',
     'EvenSample',
     'Mailbox',

@@ -44,7 +44,7 @@ class Worker(Generic[T]):
     def __init__(
         self,
         handle: Callable[[Hashable, T], None],
-        on_error: Callable[[Hashable, T, Exception], None],
+        on_error: Callable[[Hashable, T, BaseException], None],
         name: str = 'inference',
     ) -> None:
         self.mailbox: Mailbox[T] = Mailbox()
@@ -95,11 +95,12 @@ class Worker(Generic[T]):
             slot, item = taken
             try:
                 self._handle(slot, item)
-            # Whatever a frame causes must end with that frame, the report of it included.
-            except Exception as error:
+            # Whatever a frame causes must end with that frame, the report of it included. That
+            # holds for SystemExit too, which would end the thread without a word.
+            except BaseException as error:
                 try:
                     self._on_error(slot, item, error)
-                except Exception:
+                except BaseException:
                     traceback.print_exc()
         while not self._tasks.empty():
             self._tasks.get()[0].cancel()
@@ -111,5 +112,5 @@ class Worker(Generic[T]):
                 continue
             try:
                 future.set_result(task())
-            except Exception as error:
+            except BaseException as error:
                 future.set_exception(error)

@@ -13,9 +13,11 @@
 # limitations under the License.
 """Whatever the fields of an image message hold: an array of the right shape or BadImageError."""
 
+import re
 import struct
 import tracemalloc
 import zlib
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +29,7 @@ from hypothesis import strategies as st
 
 from spssn_ros.errors import BadImageError
 from spssn_ros.imaging import ENCODINGS, decode_compressed, to_labels, to_rgb, view
+from spssn_ros.imaging import jpeg as jpeg_decoder
 
 # The same examples in every run.
 SEEDED = settings(max_examples=300, deadline=None, derandomize=True, database=None)
@@ -132,14 +135,81 @@ def test_compressed_bytes_of_any_kind(data: bytes, name: str) -> None:
     assert 0 < rgb.shape[0] * rgb.shape[1] <= MAX_PIXELS
 
 
+def test_damaged_files_are_refused_without_a_word_on_stderr(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip('simplejpeg', reason='simplejpeg is not installed')
+    rng, refused, tried = np.random.default_rng(2), 0, 0
+    for data in FILES.values():
+        for _ in range(500):
+            damaged = bytearray(data)
+            for place in rng.integers(len(data) // 3, len(data), 3):
+                damaged[place] ^= int(rng.integers(1, 256))
+            tried += 1
+            try:
+                decode_compressed(bytes(damaged[: int(rng.integers(40, 3 * len(data)))]), 'x')
+            except BadImageError as error:
+                check_sentence(error)
+                refused += 1
+    assert refused > 0.7 * tried
+    captured = capfd.readouterr()
+    assert captured.err == captured.out == ''
+
+
+def test_filling_at_the_end_of_a_webcam_s_jpeg_is_no_damage() -> None:
+    data = FILES['.jpg']
+    filled = data[:-2] + bytes(10) + data[-2:]
+    np.testing.assert_array_equal(decode_compressed(filled, 'jpeg'), decode_compressed(data, ''))
+    with pytest.raises(BadImageError, match=r'is damaged \(Corrupt JPEG data: 9\d extraneous byt'):
+        decode_compressed(data[:-2] + bytes(100) + data[-2:], 'jpeg')
+
+
+def test_jpegs_are_read_without_simplejpeg_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_it = decode_compressed(FILES['.jpg'], 'jpeg')
+    monkeypatch.setattr(jpeg_decoder, '_decode', None)
+    np.testing.assert_array_equal(decode_compressed(FILES['.jpg'], 'jpeg'), with_it)
+    with pytest.raises(BadImageError, match=r'is damaged \(OpenCV cannot decode it\)$'):
+        decode_compressed(FILES['.jpg'][:-100], 'jpeg')
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+
+
+@pytest.mark.parametrize(
+    ('damage', 'reason'),
+    [
+        (lambda data: data[:-13], 'the file ends too early'),
+        (lambda data: data[:60] + b'?' + data[61:], "chunk b'IDAT' does not fit its checksum"),
+        (lambda data: data[:33] + chunk(b'ABCD', b'') + data[33:], "chunk b'ABCD' is unknown"),
+        (
+            lambda data: data[:8] + chunk(b'IHDR', data[16:24] + b'\3\2\0\0\0') + data[33:],
+            'the header has values that no PNG has',
+        ),
+        (
+            lambda data: data[:33] + 70_000 * chunk(b'tEXt', b'') + data[33:],
+            'it has more than 65536 chunks',
+        ),
+    ],
+    ids=['cut', 'changed', 'unknown', 'depth', 'endless'],
+)
+def test_a_damaged_png_says_where(damage: Callable[[bytes], bytes], reason: str) -> None:
+    with pytest.raises(BadImageError, match=re.escape(f'is damaged ({reason})')):
+        decode_compressed(damage(FILES['.png']), 'png')
+
+
+def test_what_a_png_says_beside_its_pixels_is_left_unread(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    odd = chunk(b'gAMA', bytes(4)) + chunk(b'iCCP', b'no profile') + chunk(b'acTL', b'')
+    data = FILES['.png']
+    image = decode_compressed(data[:33] + odd + data[33:], 'png')
+    np.testing.assert_array_equal(image, PICTURE[..., ::-1])
+    assert capfd.readouterr().err == ''
+
+
 def png(width: int, height: int) -> bytes:
     """Return a PNG of some kilobytes that claims to be of that size, all zeros."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
-        )
-
     fields = struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
     rows = zlib.compress(bytes(4_000_000), 9)
     return (

@@ -17,6 +17,7 @@ import ast
 import importlib.util
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -285,3 +286,38 @@ def test_evaluate_scores_the_bag_and_ends_by_itself(
     assert scores['frames'] + scores['unmatched_labels'] == 12
     assert len(scores['iou']) == 11
     assert list((tmp_path / 'report').iterdir())
+
+
+@needs_launch
+@pytest.mark.parametrize(('respawn', 'starts'), [('true', 2), ('false', 1)])
+def test_a_killed_node_is_started_again_if_so_asked(
+    run: Callable[..., int], random_weights: Path, respawn: str, starts: int
+) -> None:
+    from launch.actions import RegisterEventHandler, Shutdown, TimerAction
+    from launch.event_handlers import OnProcessExit, OnProcessIO
+
+    pids: list[int] = []
+
+    def look(event: Any) -> Any:
+        if b'active: segmenting' not in event.text:
+            return None
+        pids.append(event.pid)
+        if len(pids) == starts:
+            return Shutdown() if starts > 1 else os.kill(event.pid, signal.SIGKILL)
+        return os.kill(event.pid, signal.SIGKILL)
+
+    def ended(event: Any, context: Any) -> Any:
+        # Time enough to be started again.
+        return TimerAction(period=4.0, actions=[Shutdown()]) if starts == 1 else None
+
+    handlers = [
+        RegisterEventHandler(OnProcessIO(on_stdout=look, on_stderr=look)),
+        RegisterEventHandler(OnProcessExit(on_exit=ended)),
+        TimerAction(period=300.0, actions=[Shutdown()]),
+    ]
+    arguments = {'weights': str(random_weights), 'device': 'cpu', 'respawn': respawn}
+    run('segment.launch.py', *handlers, **arguments)
+    assert len(pids) == len(set(pids)) == starts
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)

@@ -67,7 +67,10 @@ def run_node() -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture
 def bench(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
-    """Make an active `segment_node` in this process, of a class and with parameters given."""
+    """Make an active `segment_node` in this process, of a class and with parameters given.
+
+    The one made before ends.
+    """
     rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
     from harness import environment, ros_args
     from in_process import Bench
@@ -78,7 +81,13 @@ def bench(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
             monkeypatch.setenv(name, value)
     benches: list[Bench] = []
 
+    def close() -> None:
+        while benches:
+            benches.pop().close()
+        rclpy.try_shutdown()
+
     def make(kind: Any, *parameters: str) -> Bench:
+        close()
         rclpy.init(args=ros_args(tiny_weights, 'diagnostics_period:=0.1', *parameters))
         made = Bench(kind)
         benches.append(made)
@@ -87,6 +96,4 @@ def bench(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         return made
 
     yield make
-    for made in benches:
-        made.close()
-    rclpy.try_shutdown()
+    close()

@@ -13,6 +13,7 @@
 # limitations under the License.
 """Runs a node in a process of its own and talks to it over DDS, for the tests."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -60,13 +61,15 @@ class RunningNode:
     """A node module in a process; its output is kept."""
 
     def __init__(self, module: str, *arguments: str) -> None:
-        command = [sys.executable, '-m', f'spssn_ros.nodes.{module}', *arguments]
+        command = [sys.executable, '-m', 'spssn_ros.nodes.start', module, *arguments]
         self.process = subprocess.Popen(
             command,
             env=environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # A process group, so that what it leaves behind can be told.
+            start_new_session=True,
         )
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -95,6 +98,24 @@ class RunningNode:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.append(line)
+
+
+def run_script(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script that starts nodes; none of them outlives a test that is given up."""
+    process = subprocess.Popen(
+        [sys.executable, str(script), *arguments],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(process.args, process.returncode, output)
 
 
 class Peer:

@@ -13,6 +13,8 @@
 # limitations under the License.
 """Whatever changes while frames flow, nothing breaks and the outputs of a frame fit together."""
 
+import os
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -32,7 +34,7 @@ from spssn_ros.imaging import to_labels, to_rgb  # noqa: E402
 from spssn_ros.labels import CAMVID, UNKNOWN  # noqa: E402
 from spssn_ros.nodes.segment_node import SegmentNode  # noqa: E402
 
-SEQUENCES, ACTIONS = 40, 12
+SEQUENCES, ACTIONS = int(os.environ.get('SPSSN_SEQUENCES', '40')), 12
 OUTPUTS = ('label', 'confidence', 'color', 'mask/road', 'mask/sky')
 
 
@@ -156,4 +158,29 @@ def test_random_changes_while_frames_flow(
     camera = made.node._cameras['']
     assert camera.statistics.rejected == 0, camera.statistics.last_error
     assert pairs > 5 * SEQUENCES, f'{pairs} pairs in {time.monotonic() - start:.0f} s'
+    assert 'Traceback' not in ''.join(capfd.readouterr())
+
+
+def test_the_end_at_random_moments_of_the_work(
+    bench: Callable[..., Bench],
+    tiny_weights: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    ended_at_work = 0
+    for seed in range(max(8, SEQUENCES // 5)):
+        rng = np.random.default_rng(seed)
+        made = bench(SegmentNode, 'backend:=torch')
+        chaos = Chaos(made, rng, [str(tiny_weights)] * 2)
+        for _ in range(int(rng.integers(6))):
+            chaos.act()
+        # Large enough to be at work for a while.
+        made.publisher.publish(camera_image(picture(0, 640, 480)))
+        chaos.spin(int(rng.integers(4)))
+        ended_at_work += made.node._cameras[''].statistics.working_since_s is not None
+        assert made.node.stop(), seed
+        assert 'inference' not in [thread.name for thread in threading.enumerate()], seed
+        # As when the executor's thread is still in the middle of something.
+        made.publisher.publish(made.message)
+        chaos.spin(3)
+    assert ended_at_work
     assert 'Traceback' not in ''.join(capfd.readouterr())

@@ -13,6 +13,8 @@
 # limitations under the License.
 """Arrays and camera facts as ROS messages."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ from std_msgs.msg import Header
 
 from spssn_ros.imaging import to_labels, to_rgb
 from spssn_ros.nodes.camera import mask_topic
-from spssn_ros.nodes.messages import image_message, scaled_camera_info
+from spssn_ros.nodes.messages import fits, image_message, scaled_camera_info
 
 HEADER = Header(frame_id='front')
 
@@ -47,7 +49,7 @@ def test_camera_info_scales_with_the_pixels() -> None:
     info.d = [0.1, -0.2]
     info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = 40, 60, 320, 240
     before = list(info.k)
-    half = scaled_camera_info(info, HEADER, (320, 120))
+    half = scaled_camera_info(info, HEADER, (640, 480), (320, 120))
     assert (half.width, half.height) == (320, 120)
     # The centre of the picture stays its centre: 319.5 of 0..639 is 159.5 of 0..319.
     np.testing.assert_allclose(half.k, [250, 0, 159.5, 0, 127.5, 59.5, 0, 0, 1])
@@ -63,7 +65,7 @@ def test_camera_info_of_the_right_size_or_without_one_is_only_given_the_header()
     info = CameraInfo(width=640, height=480)
     info.k[0] = 500.0
     for size, given in (((640, 480), info), ((320, 240), CameraInfo())):
-        relayed = scaled_camera_info(given, HEADER, size)
+        relayed = scaled_camera_info(given, HEADER, size, size)
         assert (relayed.width, relayed.k[0]) == (given.width, given.k[0])
         assert relayed.header is HEADER
 
@@ -71,10 +73,57 @@ def test_camera_info_of_the_right_size_or_without_one_is_only_given_the_header()
 def test_camera_info_that_does_not_fit_stays_within_the_image() -> None:
     info = CameraInfo(width=1, height=2**32 - 1)
     info.roi.x_offset = info.roi.width = info.roi.y_offset = info.roi.height = 2**32 - 1
-    scaled = scaled_camera_info(info, HEADER, (640, 480))
+    scaled = scaled_camera_info(info, HEADER, (640, 480), (640, 480))
     assert (scaled.width, scaled.height) == (640, 480)
     roi = (scaled.roi.x_offset, scaled.roi.y_offset, scaled.roi.width, scaled.roi.height)
     assert roi == (640, 480, 640, 480)
+
+
+def camera_info(binning: int = 0, region: tuple[int, int] = (0, 0)) -> CameraInfo:
+    info = CameraInfo(width=1280, height=960, binning_x=binning, binning_y=binning)
+    info.k[:] = np.array([1000.0, 0, 639.5, 0, 1000.0, 479.5, 0, 0, 1])
+    info.roi.x_offset, info.roi.width, info.roi.height = 100, *region
+    return info
+
+
+@pytest.mark.parametrize(
+    ('info', 'frame', 'fitting'),
+    [
+        (camera_info(), (1280, 960), True),
+        (camera_info(), (640, 480), False),
+        (camera_info(2), (640, 480), True),
+        (camera_info(1), (640, 480), False),
+        (camera_info(2, (640, 480)), (320, 240), True),
+        (camera_info(0, (640, 480)), (640, 480), True),
+        (camera_info(0, (640, 480)), (320, 240), False),
+        (CameraInfo(), (640, 480), True),
+    ],
+)
+def test_which_camera_info_fits_an_image(info: CameraInfo, frame: Any, fitting: bool) -> None:
+    assert fits(info, frame) == fitting
+
+
+def test_binning_and_region_stay_what_they_are_when_the_image_is_resized() -> None:
+    for info, frame in (
+        (camera_info(2), (640, 480)),
+        (camera_info(2, (640, 480)), (320, 240)),
+    ):
+        same = scaled_camera_info(info, HEADER, frame, frame)
+        assert (same.width, same.binning_x, same.k[0]) == (1280, 2, 1000)
+        half = scaled_camera_info(info, HEADER, frame, (frame[0] // 2, frame[1] // 2))
+        assert (half.width, half.height, half.binning_x) == (640, 480, 2)
+        np.testing.assert_allclose(half.k, [500, 0, 319.5, 0, 500, 239.5, 0, 0, 1])
+        assert (half.roi.x_offset, half.roi.width) == (50, info.roi.width // 2)
+        assert fits(half, (frame[0] // 2, frame[1] // 2))
+
+
+@pytest.mark.filterwarnings('error')
+def test_a_huge_calibration_stays_within_its_fields() -> None:
+    info = CameraInfo(width=2**32 - 1, height=2**32 - 1)
+    info.roi.width = info.roi.height = 5
+    info.k[0] = 1e308
+    scaled = scaled_camera_info(info, HEADER, (5, 5), (500, 500))
+    assert (scaled.width, scaled.roi.width) == (2**32 - 1, 500)
 
 
 @pytest.mark.parametrize(

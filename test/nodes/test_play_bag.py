@@ -116,7 +116,7 @@ def play(environment: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen
 
     def start(*arguments: object) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, '-m', 'spssn_ros.nodes.play_bag', *map(str, arguments)],
+            [sys.executable, '-m', 'spssn_ros.nodes.start', 'play_bag', *map(str, arguments)],
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

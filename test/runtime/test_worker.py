@@ -31,7 +31,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.frames: list[tuple[Any, Any]] = []
-        self.errors: list[tuple[Any, Any, Exception]] = []
+        self.errors: list[tuple[Any, Any, BaseException]] = []
         self.threads: set[int] = set()
         self.entered, self.free = threading.Event(), threading.Event()
         self.free.set()
@@ -42,11 +42,11 @@ class Recorder:
         self.entered.set()
         self.free.wait(GUARD_S)
         self.frames.append((slot, item))
-        if isinstance(item, Exception):
+        if isinstance(item, BaseException):
             raise item
         self.handled.release()
 
-    def on_error(self, slot: Any, item: Any, error: Exception) -> None:
+    def on_error(self, slot: Any, item: Any, error: BaseException) -> None:
         self.threads.add(threading.get_ident())
         self.errors.append((slot, item, error))
         self.handled.release()
@@ -109,16 +109,25 @@ def test_tasks_go_before_frames(worker: Worker[Any], recorder: Recorder) -> None
     assert recorder.frames == [('first', 0), ('second', 1)]
 
 
+@pytest.mark.parametrize('bad', [ValueError('damaged'), MemoryError(), SystemExit(3)])
 def test_a_frame_s_exception_is_handed_on_and_the_thread_goes_on(
-    worker: Worker[Any], recorder: Recorder
+    worker: Worker[Any], recorder: Recorder, bad: BaseException
 ) -> None:
-    bad = ValueError('damaged')
     worker.mailbox.put('a', bad)
     recorder.wait()
     worker.mailbox.put('b', 'good')
     recorder.wait()
     assert recorder.errors == [('a', bad, bad)]
     assert recorder.frames[-1] == ('b', 'good')
+
+
+def test_a_task_s_exception_is_its_caller_s_and_the_thread_goes_on(worker: Worker[Any]) -> None:
+    def leave() -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        worker.submit(leave).result(GUARD_S)
+    assert worker.submit(lambda: 7).result(GUARD_S) == 7
 
 
 def test_a_report_that_fails_does_not_end_the_thread(capfd: pytest.CaptureFixture[str]) -> None:
