@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC
 from spssn_ros.benchmarking.machine import describe_machine
+from spssn_ros.errors import BagError
 from spssn_ros.evaluation.distributed import Processes
 from spssn_ros.evaluation.evaluate import EvaluationConfig, decoded_frames
 from spssn_ros.evaluation.report import Run
@@ -97,10 +98,9 @@ def picture(bag: Path, segmenter: Segmenter) -> NDArray[np.uint8]:
     """Return eight frames, evenly spaced, in two columns of image | truth | prediction."""
     painter = Painter(segmenter.label_set)
     strips = []
-    (share,) = EvaluationConfig([bag], [IMAGE_TOPIC], [LABEL_TOPIC]).work()
     config = EvaluationConfig([bag], [IMAGE_TOPIC], [LABEL_TOPIC])
-    count = share.last - share.first
-    wanted = set(np.linspace(0, count - 1, _PICTURED).round().astype(int).tolist())
+    (share,) = config.work()
+    wanted = set(np.linspace(0, share.size - 1, _PICTURED).round().astype(int).tolist())
     with closing(decoded_frames(share, config, segmenter.label_set)) as frames:
         for number, frame in enumerate(frames):
             if number not in wanted or frame.rgb is None:
@@ -109,10 +109,11 @@ def picture(bag: Path, segmenter: Segmenter) -> NDArray[np.uint8]:
             panes.append(painter.color(segmenter(frame.rgb).labels))
             # Every second pixel is enough on a page.
             strips.append(np.hstack([pane[::2, ::2] for pane in panes]))
+    if not strips:
+        raise BagError(f'bag {bag} has no pair of image and truth to show')
     gap = np.full((strips[0].shape[0], 8, 3), 255, np.uint8)
-    half = len(strips) // 2
-    rows = [np.hstack([strips[i], gap, strips[i + half]]) for i in range(half)]
-    return np.vstack(rows)
+    columns = strips[::2], strips[1::2]
+    return np.vstack([np.hstack([a, gap, b]) for a, b in zip(*columns, strict=False)])
 
 
 if __name__ == '__main__':

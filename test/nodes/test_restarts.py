@@ -174,7 +174,7 @@ def test_signals_at_any_moment_end_every_node_silently(
         assert not [file for file in files if Path(file).exists()], kind
 
     rng = np.random.default_rng(3)
-    for _ in range(int(os.environ.get('SPSSN_SIGNAL_ROUNDS', '3'))):
+    for _ in range(int(os.environ.get('SPSSN_SIGNAL_ROUNDS', '2'))):
         for scores in tmp_path.glob('*.json'):
             scores.unlink()
         nodes, begun = {kind: start(kind) for kind in at_work}, time.monotonic()
