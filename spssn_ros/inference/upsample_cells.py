@@ -209,13 +209,7 @@ def _label_rows(  # type: ignore[no-untyped-def]
                     count += 1
             for m in range(number):
                 k = meeting[m]
-                a, b, c, d = (
-                    grid[i, j, k],
-                    grid[i, after, k],
-                    grid[below, j, k],
-                    grid[below, after, k],
-                )
-                _interpolate(a, b, c, d, right, down, both, value, count)
+                _interpolate(grid, i, below, j, after, k, right, down, both, value, count)
                 if m == 0:
                     for n in range(count):
                         best[n] = value[n]
@@ -232,13 +226,7 @@ def _label_rows(  # type: ignore[no-untyped-def]
                     total[n] = 0
                 for m in range(number):
                     k = meeting[m]
-                    a, b, c, d = (
-                        grid[i, j, k],
-                        grid[i, after, k],
-                        grid[below, j, k],
-                        grid[below, after, k],
-                    )
-                    _interpolate(a, b, c, d, right, down, both, value, count)
+                    _interpolate(grid, i, below, j, after, k, right, down, both, value, count)
                     _add_odds(value, best, total, count)
                 for n in range(count):
                     winner[n] = np.int32(np.float32(255) / total[n] + np.float32(0.5))
@@ -302,8 +290,11 @@ def _find_meeting(grid, i, below, j, after, margin, meeting):  # type: ignore[no
 
 
 @_compiled
-def _interpolate(a, b, c, d, right, down, both, value, count):  # type: ignore[no-untyped-def]
-    """Write one class's values at a cell's pixels from those at its corners."""
+def _interpolate(  # type: ignore[no-untyped-def]
+    grid, i, below, j, after, k, right, down, both, value, count
+):
+    """Write class `k`'s values at a cell's pixels from those at its corners."""
+    a, b, c, d = grid[i, j, k], grid[i, after, k], grid[below, j, k], grid[below, after, k]
     p, q, r = b - a, c - a, (d - c) - (b - a)
     for n in range(count):
         value[n] = a + right[n] * p + down[n] * q + both[n] * r
