@@ -52,3 +52,13 @@ class TrainingError(SpssnError):
 
 class GpuMemoryError(DeviceError):
     """The GPU has too little memory left for the network or a frame."""
+
+
+def without_frames(error: Exception) -> Exception:
+    """Return the error, stripped of where it was raised, to be kept.
+
+    Its traceback holds the frames it passed through and all they worked on, the network too. Where
+    one of these frames holds the error, only the garbage collector frees them, minutes later.
+    """
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spssn_ros.errors import GpuMemoryError
+from spssn_ros.errors import GpuMemoryError, without_frames
 from spssn_ros.imaging import (
     Painter,
     decode_compressed,
@@ -114,7 +114,7 @@ class Pipeline:
             try:
                 job = _Job(number, camera, frame, wanted, *self._decode(camera, frame))
             except Exception as error:
-                outcomes[number] = error
+                outcomes[number] = without_frames(error)
                 continue
             by_shape.setdefault(job.rgb.shape, []).append(job)
         answered = [
@@ -129,7 +129,7 @@ class Pipeline:
                 self._publish(job, result)
                 outcomes[job.number] = True
             except Exception as error:
-                outcomes[job.number] = error
+                outcomes[job.number] = without_frames(error)
         return outcomes
 
     def _decode(self, camera: Camera, frame: Frame) -> tuple[NDArray[np.uint8], '_StopWatch']:
@@ -151,7 +151,7 @@ class Pipeline:
             raise
         except Exception as error:
             if len(jobs) == 1:
-                return [error]
+                return [without_frames(error)]
             # One by one the frame at fault is found, and costs only itself.
             return [result for job in jobs for result in self._segment([job])]
         network_ms = clock.lap_ms()

@@ -73,10 +73,15 @@ class Worker(Generic[T]):
     def call(self, task: Callable[[], R], going: Callable[[], bool]) -> R | None:
         """Have `task` run on the thread and wait; None if stopped, or `going` is false, before."""
         future = self.submit(task)
-        while going() and not future.cancelled():
-            with contextlib.suppress(concurrent.futures.TimeoutError):
-                return future.result(0.1)
-        return None
+        try:
+            while going() and not future.cancelled():
+                with contextlib.suppress(concurrent.futures.TimeoutError):
+                    return future.result(0.1)
+            return None
+        finally:
+            # A task's exception holds this frame, and the future holds the exception: without
+            # this, what the caller works on is freed by the garbage collector alone.
+            del future
 
     def stop(self, timeout_s: float) -> bool:
         """End the thread after what it is doing; return whether it ended within the time."""
@@ -114,3 +119,5 @@ class Worker(Generic[T]):
                 future.set_result(task())
             except BaseException as error:
                 future.set_exception(error)
+            # Likewise.
+            del future, task

@@ -13,8 +13,10 @@
 # limitations under the License.
 """Faults put into a `segment_node` of this process: it says so, goes on and recovers."""
 
+import gc
 import threading
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -126,6 +128,54 @@ def test_a_swap_of_weights_that_breaks_is_refused_and_the_old_network_works_on(
     assert result.reason == "RuntimeError('CUDA error:\\nan illegal memory access')"
     made.labels.clear()
     made.send_until(lambda: made.labels)
+
+
+@pytest.fixture
+def no_garbage_collector() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures('no_garbage_collector')
+@pytest.mark.parametrize('trouble', ['bad frame', 'network', 'publishing', 'swap'])
+def test_an_old_network_is_freed_at_once_whatever_went_wrong_with_it(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    made = bench(FaultySegmentNode)
+    made.send_until(lambda: made.labels)
+
+    def broken(*arguments: Any) -> None:
+        try:
+            raise KeyError('inner')
+        except KeyError as error:
+            raise RuntimeError('outer') from error
+
+    rejected = 1
+    with monkeypatch.context() as patch:
+        if trouble == 'bad frame':
+            patch.setattr(made.message, 'encoding', 'rgb9')
+        elif trouble == 'network':
+            patch.setattr(made.node, 'fault', broken)
+        elif trouble == 'publishing':
+            patch.setattr(made.node._cameras[''], 'publish', broken)
+        else:
+            patch.setattr(Segmenter, 'warm_up', broken)
+            assert not set_weights(made).successful
+            rejected = 0
+        made.send_until(lambda: made.node._cameras[''].statistics.rejected >= rejected)
+    made.labels.clear()
+    made.send_until(lambda: made.labels)
+    old = weakref.ref(made.node._pipeline.segmenter)
+    assert set_weights(made).successful
+    made.labels.clear()
+    made.send_until(lambda: made.labels)
+    assert old() is None
+
+
+def set_weights(made: Bench) -> Any:
+    swap = rclpy.parameter.Parameter('weights', value=made.node._settings.weights)
+    return made.node.set_parameters([swap])[0]
 
 
 def test_a_gpu_whose_memory_runs_out_leaves_the_work_to_the_cpu(
