@@ -345,7 +345,7 @@ def main() -> int:
     number('--max-slope', default=20.0, help='MB/h, judged from 20 minutes on (default: 20)')
     number('--max-growth', default=100.0, help='MB (default: 100)')
     number('--max-latency-ratio', default=3.0, help='of p99, end to start (default: 3)')
-    number('--min-answered', default=0.05, help='share of the usable frames (default: 0.05)')
+    number('--min-answered', default=0.5, help='share of the usable frames (default: 0.5)')
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     isolate()

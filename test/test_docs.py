@@ -14,8 +14,11 @@
 """The documents name tests, files and images that exist."""
 
 import ast
+import importlib.util
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,3 +39,30 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     for target in re.findall(r'\]\(([^)#]+)\)', document.read_text()):
         if '://' not in target:
             assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    ('script', 'key', 'results', 'document'),
+    [
+        ('ablations', 'runs', 'ablations_cpu_avx2', 'ablations'),
+        ('weights_scores', 'scores', 'camvid_weights_cpu_avx2', 'weights'),
+    ],
+)
+def test_tables_are_those_of_the_committed_results(
+    script: str, key: str, results: str, document: str
+) -> None:
+    found = json.loads((ROOT / f'benchmarks/results/{results}.json').read_text())[key]
+    lines = (ROOT / f'docs/{document}.md').read_text().splitlines()
+    expected = [line for line in _benchmark(script).markdown(found).splitlines() if line]
+    assert expected
+    assert [line for line in expected if line not in lines] == []
+
+
+def _benchmark(name: str) -> Any:
+    """Return a script of benchmarks/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / 'benchmarks' / f'{name}.py')
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
