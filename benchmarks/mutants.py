@@ -144,6 +144,7 @@ def main() -> None:
     os.environ['PYTHONDONTWRITEBYTECODE'] = '1'
     # Other packages' plugins take most of the seconds of a start.
     os.environ['PYTEST_DISABLE_PLUGIN_AUTOLOAD'] = '1'
+    os.environ['SPSSN_EXAMPLES'] = '20'
     folder = f'test/{args.package}'
     reached, seconds = run_tests(args.python, folder)
     paths = sorted(Path('spssn_ros', args.package).glob('*.py'))
