@@ -26,6 +26,9 @@ PYTEST_ARGS ?=
 BENCH ?= models engine node
 MINUTES ?= 60
 TIMES ?= 1000
+PACKAGE ?= imaging
+SAMPLE ?= 80
+SEED ?= 0
 BAG ?=
 IMAGE_TOPIC ?=
 LABEL_TOPIC ?=
@@ -112,6 +115,11 @@ coverage: setup  ## run every test and tell which lines and branches none reache
 		$(RUN) python -m coverage combine --quiet && $(RUN) python -m coverage report && \
 		exit $$status
 
+.PHONY: mutants
+mutants: setup .venv-mutants/.requirements  ## change the code: do tests notice? [PACKAGE=imaging SAMPLE=80 SEED=0]: out/mutants
+	@$(RUN) .venv-mutants/bin/python benchmarks/mutants.py --package '$(PACKAGE)' \
+		--sample $(SAMPLE) --seed $(SEED) --python '$(BIN)/python' --output out/mutants
+
 .PHONY: overload
 overload: setup  ## flood a node with four times what it can do: out/overload
 	@$(RUN) python benchmarks/overload.py --output out/overload
@@ -120,6 +128,12 @@ overload: setup  ## flood a node with four times what it can do: out/overload
 clean:  ## remove the environments and everything that was built or written to out/
 	rm -rf .venv .venv-* build install log out .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What makes the mutants wants other versions of some packages than what is tested.
+.venv-mutants/.requirements: requirements/mutants.txt
+	@$(PYTHON) -m venv .venv-mutants
+	@.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 # A moved or copied environment does not work, so its stamp says where it was made.
 ifneq ($(shell cat '$(VENV)/.created' 2>/dev/null),$(VENV))

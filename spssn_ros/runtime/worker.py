@@ -14,7 +14,6 @@
 """The dedicated thread that owns the network."""
 
 import concurrent.futures
-import contextlib
 import queue
 import threading
 import traceback
@@ -75,8 +74,10 @@ class Worker(Generic[T]):
         future = self.submit(task)
         try:
             while going() and not future.cancelled():
-                with contextlib.suppress(concurrent.futures.TimeoutError):
-                    return future.result(0.1)
+                # A time-out of result() could not be told from a task's own TimeoutError.
+                concurrent.futures.wait([future], 0.1)
+                if future.done() and not future.cancelled():
+                    return future.result()
             return None
         finally:
             # A task's exception holds this frame, and the future holds the exception: without

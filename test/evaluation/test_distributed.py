@@ -39,6 +39,7 @@ def no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_launcher_a_process_is_alone() -> None:
     with join_processes() as processes:
         assert (processes.rank, processes.count, processes.is_first) == (0, 1, True)
+        assert (processes.local_rank, processes.local_count) == (0, 1)
         assert processes.gather('x') == processes.gather_first('x') == ['x']
         processes.look()
         assert [processes.cpu_threads(n) for n in (0, 5)] == [0, 5]

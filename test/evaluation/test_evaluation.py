@@ -19,6 +19,7 @@ import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -28,6 +29,7 @@ import pytest
 from spssn_ros.bags.writer import BagWriter, Storage
 from spssn_ros.errors import BagError, ConfigError
 from spssn_ros.evaluation import ConfusionMatrix
+from spssn_ros.evaluation import evaluate as evaluate_module
 from spssn_ros.evaluation.evaluate import EvaluationConfig, evaluate
 from spssn_ros.evaluation.report import Gallery, Source
 from spssn_ros.evaluation.truth import TruthFormat
@@ -118,6 +120,30 @@ def test_a_bag_is_scored_over_all_its_pairs(
     # The network saw the frames in order, in RGB, and none of the others.
     for (_, prediction, _), seen in zip(frames, segmenter.frames, strict=True):
         np.testing.assert_array_equal(seen, colored(prediction))
+
+
+@pytest.mark.parametrize(('count', 'fps'), [(1, 1 / 16), (2, 2.0), (5, 2.0)])
+def test_the_rate_leaves_the_first_frame_out_where_there_are_more(
+    write_bag: WriteBag,
+    frames: list,
+    three_classes: LabelSet,
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    fps: float,
+) -> None:
+    now = [100.0]
+
+    class Slow(RedSegmenter):
+        def __call__(self, rgb: np.ndarray, with_confidence: bool = False) -> Segmentation:
+            # Compiling takes its time.
+            now[0] += 0.5 if self.frames else 16.0
+            return super().__call__(rgb)
+
+    monkeypatch.setattr(evaluate_module, 'time', SimpleNamespace(perf_counter=lambda: now[0]))
+    few = frames[:count]
+    bag = write_bag([(s, colored(p)) for s, p, _ in few], [(s, t) for s, _, t in few])
+    segmenter: Any = Slow()
+    assert evaluate(config_for(bag), three_classes, segmenter).fps == fps
 
 
 def test_several_bags_are_scored_together(

@@ -13,16 +13,22 @@
 # limitations under the License.
 """Recorded predictions are scored by the classes recorded beside them."""
 
+import functools
+import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rosbags.rosbag2 import Writer
 from rosbags.typesys import Stores, get_typestore
+from tqdm import tqdm
 
 from spssn_ros.errors import BagError
+from spssn_ros.evaluation import run
 from spssn_ros.evaluation.evaluate import EvaluationConfig
+from spssn_ros.evaluation.recorded import recorded_label_set
 from spssn_ros.evaluation.report import Run
 from spssn_ros.evaluation.run import run_evaluation
 from spssn_ros.labels import LabelSet
@@ -85,3 +91,58 @@ def test_recorded_classes_that_differ_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(BagError, match=text):
             run_evaluation(config, None, 'spssn_camvid', None, RUN)
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'no JSON',
+        '[]',
+        '{"names": []}',
+        '{"classes": 7}',
+        '{"classes": [{"name": "cat"}]}',
+        '{"classes": [{"name": "cat", "color": 7}]}',
+        '{"classes": [{"name": "cat", "color": [1, 2]}]}',
+        None,
+    ],
+)
+def test_classes_that_are_told_in_no_known_way_are_refused(
+    tmp_path: Path, text: str | None
+) -> None:
+    types = STORE.types
+    if text is None:
+        # No text at all.
+        stamp = types['builtin_interfaces/msg/Time'](sec=1, nanosec=0)
+        message = types['std_msgs/msg/Header'](stamp=stamp, frame_id='')
+    else:
+        message = types['std_msgs/msg/String'](data=text)
+    with Writer(tmp_path / 'bag', version=8) as bag:
+        kind = message.__msgtype__
+        connection = bag.add_connection('/a/label_info_json', kind, typestore=STORE)
+        bag.write(connection, 1, STORE.serialize_cdr(message, kind))
+    place = f"topic '/a/label_info_json' of bag {tmp_path / 'bag'} does not tell the classes of"
+    with pytest.raises(BagError, match=rf'^{re.escape(place)} /a/label \(.+\); record'):
+        recorded_label_set(tmp_path / 'bag', '/a/label')
+    assert recorded_label_set(tmp_path / 'bag', '/b/label') is None
+
+
+def test_the_progress_bar_counts_every_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(run, 'tqdm', functools.partial(tqdm, file=terminal, mininterval=0))
+    bag = record(tmp_path / 'bag', {camera: ['cat', 'dog'] for camera in 'abc'})
+    run_evaluation(config_of(bag, cameras=tuple('abc')), None, '', None, RUN)
+    shown = re.findall(r'(\d+)/(\d+) ', terminal.getvalue())
+    assert list(dict.fromkeys(shown)) == [('1', '3'), ('2', '3'), ('3', '3')]
+
+
+def test_a_report_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
+    bag = record(tmp_path / 'bag', {'a': ['cat', 'dog']})
+    run_evaluation(config_of(bag, cameras=('a',)), None, '', tmp_path / 'report', RUN)
+    assert 'cat' in (tmp_path / 'report' / 'index.html').read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['bag', 'report']

@@ -98,6 +98,19 @@ def test_noise_has_its_standard_deviation_and_seed() -> None:
     assert not np.array_equal(first, second)
 
 
+@pytest.mark.parametrize('value', [0, 255])
+def test_noise_ends_at_black_and_white(value: int) -> None:
+    noisy = degrade(flat(value), Damage(Degradation.NOISE, 20.0, seed=1))
+    # Half of it would lie beyond.
+    assert (noisy == value).mean() == pytest.approx(0.51, abs=0.03)
+    assert np.abs(noisy.astype(int) - value).max() == pytest.approx(80, abs=15)
+
+
+def test_the_noise_of_a_camera_grows_as_the_root_of_the_light_falls() -> None:
+    noises = [sensor_noise(light) for light in (1.0, 0.25, 0.1)]
+    assert noises == pytest.approx([2.5, 5.0, 2.5 * 10**0.5])
+
+
 def test_darkness_takes_light_away_and_brings_noise() -> None:
     # A quarter of the light is about the value times 0.25 ** (1 / 2.2).
     dark = degrade(flat(200), fixed_damage(Degradation.DARK)).astype(float)
@@ -129,6 +142,21 @@ def test_low_resolution_halves_and_enlarges(picture: Picture) -> None:
     assert np.abs(again - small).mean() < 0.4 * np.abs(image.astype(float) - worse).mean()
     detail = [np.abs(np.diff(x.astype(float), axis=1)).mean() for x in (image, worse)]
     assert detail[1] < 0.7 * detail[0]
+
+
+@pytest.mark.parametrize('axes', [(0, 1, 2), (1, 0, 2)], ids=['rows', 'columns'])
+def test_low_resolution_makes_fine_stripes_one_gray(axes: tuple[int, int, int]) -> None:
+    stripes = np.zeros((40, 60, 3), np.uint8)
+    stripes[::2] = 254
+    image = np.ascontiguousarray(stripes.transpose(axes))
+    assert (degrade(image, fixed_damage(Degradation.LOW_RESOLUTION)) == 127).all()
+
+
+def test_low_resolution_leaves_a_pixel_at_least() -> None:
+    thin = np.array([[[9, 8, 7]] * 2], np.uint8)
+    damage = Damage(Degradation.LOW_RESOLUTION, 3.0)
+    for image in (thin, thin.transpose(1, 0, 2).copy()):
+        np.testing.assert_array_equal(degrade(image, damage), image)
 
 
 def test_draws_cover_every_kind_within_its_range() -> None:

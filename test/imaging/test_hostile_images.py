@@ -13,6 +13,7 @@
 # limitations under the License.
 """Whatever the fields of an image message hold: an array of the right shape or BadImageError."""
 
+import os
 import re
 import struct
 import tracemalloc
@@ -32,7 +33,12 @@ from spssn_ros.imaging import ENCODINGS, decode_compressed, to_labels, to_rgb, v
 from spssn_ros.imaging import jpeg as jpeg_decoder
 
 # The same examples in every run.
-SEEDED = settings(max_examples=300, deadline=None, derandomize=True, database=None)
+SEEDED = settings(
+    max_examples=int(os.environ.get('SPSSN_EXAMPLES', '300')),
+    deadline=None,
+    derandomize=True,
+    database=None,
+)
 MAX_PIXELS = 4096
 EXTREMES = [0, 1, 2, 3, 2**15, 2**16, 2**31 - 1, 2**31, 2**32 - 1]
 SIDES = st.one_of(st.integers(0, 70), st.sampled_from(EXTREMES))

@@ -17,6 +17,7 @@ import re
 import sys
 from array import array
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -263,21 +264,63 @@ def test_an_unknown_encoding_lists_the_known(make: Make, encoding: str) -> None:
             read(message)
 
 
+def bridge(convert: Callable[..., Any]) -> Any:
+    """Return a module cv_bridge that converts so."""
+    methods = {'imgmsg_to_cv2': lambda self, message, encoding: convert(message, encoding)}
+    return SimpleNamespace(CvBridge=type('CvBridge', (), methods))
+
+
 def test_cv_bridge_is_asked_for_what_is_not_known_here(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Bridge:
-        def imgmsg_to_cv2(self, message: Any, encoding: str) -> np.ndarray:
-            assert (message.encoding, encoding) == ('new', 'rgb8')
-            return RGB
+    def convert(message: Any, encoding: str) -> np.ndarray:
+        assert (message.encoding, encoding) == ('new', 'rgb8')
+        return RGB
 
-    class Module:
-        CvBridge = Bridge
-
-    monkeypatch.setitem(sys.modules, 'cv_bridge', Module)
+    monkeypatch.setitem(sys.modules, 'cv_bridge', bridge(convert))
     message = make('rgb8')
     message.encoding = 'new'
     np.testing.assert_array_equal(to_rgb(message), RGB)
+    with pytest.raises(
+        BadImageError, match=r"^image 8x6 'new': more than the 4\.7e-05 megapixels"
+    ):
+        to_rgb(message, WIDTH * HEIGHT - 1)
+
+
+@pytest.mark.parametrize(
+    ('error', 'reason'),
+    [
+        (KeyError('new'), "'new'"),
+        (KeyError(), 'KeyError'),
+        (RuntimeError('over\ntwo  lines'), 'over two lines'),
+        (RuntimeError('x' * 200), 'x' * 200),
+        (RuntimeError('x' * 201), 'x' * 200 + '...'),
+    ],
+    ids=['key', 'no text', 'lines', '200', '201'],
+)
+def test_what_cv_bridge_cannot_convert_is_told_in_a_sentence(
+    make: Make, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    def convert(message: Any, encoding: str) -> np.ndarray:
+        raise error
+
+    monkeypatch.setitem(sys.modules, 'cv_bridge', bridge(convert))
+    message = make('rgb8')
+    message.encoding = 'new'
+    text = f"image 8x6 'new': unsupported encoding, by cv_bridge too ({reason}); use one of rgb8,"
+    with pytest.raises(BadImageError, match=f'^{re.escape(text)}'):
+        to_rgb(message)
+
+
+def test_a_picture_of_another_size_from_cv_bridge_is_refused(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, 'cv_bridge', bridge(lambda message, encoding: RGB[:2]))
+    message = make('rgb8')
+    message.encoding = 'new'
+    text = r"^image 8x6 'new': cv_bridge made \(2, 8, 3\) of it$"
+    with pytest.raises(BadImageError, match=text):
+        to_rgb(message)
 
 
 def test_without_cv_bridge_the_text_is_the_same(

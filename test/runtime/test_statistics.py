@@ -100,3 +100,18 @@ def test_durations_are_recent_or_the_last_few(clock: Clock) -> None:
     clock.now += 100
     # Two count, however old they are.
     assert durations.percentiles()['decode'].p50 == 155.0
+
+
+def test_five_seconds_count_and_ten_durations_at_least(clock: Clock) -> None:
+    rate, durations = Rate(clock=clock), Durations(clock=clock)
+    # Ten a second, whose duration is their number.
+    for number in range(1, 201):
+        clock.now += 0.1
+        rate.tick()
+        durations.add('decode', number)
+    clock.now += 0.05
+    assert rate.per_second() == 10.0
+    assert durations.percentiles()['decode'].p50 == 175.5
+    clock.now += 100
+    assert rate.per_second() == 0.0
+    assert durations.percentiles()['decode'].p50 == 195.5

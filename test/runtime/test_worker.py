@@ -15,6 +15,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Any
@@ -245,6 +246,59 @@ def test_every_task_ends_when_stop_comes_between(recorder: Recorder) -> None:
         assert worker.stop(GUARD_S)
         assert len(futures) == 100
         assert all(future.done() for future in futures)
+
+
+def test_a_call_waits_for_the_task(worker: Worker[Any], recorder: Recorder) -> None:
+    looks: list[float] = []
+
+    def going() -> bool:
+        looks.append(time.monotonic())
+        return True
+
+    def task() -> int:
+        time.sleep(0.35)
+        return 7
+
+    start = time.monotonic()
+    assert worker.call(task, going) == 7
+    # It looks about ten times a second, not all the time.
+    assert 2 <= len(looks) <= 2 + (time.monotonic() - start) / 0.1
+
+
+@pytest.mark.parametrize('error', [KeyError('weights'), TimeoutError('the disk is far away')])
+def test_a_call_raises_what_the_task_does(worker: Worker[Any], error: Exception) -> None:
+    def fail() -> None:
+        raise error
+
+    going = iter((True, True))
+    with pytest.raises(type(error), match=str(error)):
+        worker.call(fail, lambda: next(going))
+
+
+def test_a_call_ends_when_its_caller_does(worker: Worker[Any], recorder: Recorder) -> None:
+    recorder.free.clear()
+    worker.mailbox.put('a', 0)
+    assert recorder.entered.wait(GUARD_S)
+    answers = iter((True, True, False))
+    assert worker.call(lambda: 1, lambda: next(answers)) is None
+    assert next(answers, None) is None
+
+
+def test_a_call_ends_when_the_worker_is_stopped(worker: Worker[Any], recorder: Recorder) -> None:
+    recorder.free.clear()
+    worker.mailbox.put('a', 0)
+    assert recorder.entered.wait(GUARD_S)
+    answers: list[object] = []
+    caller = threading.Thread(
+        target=lambda: answers.append(worker.call(lambda: 1, lambda: True)), daemon=True
+    )
+    caller.start()
+    worker.stop(0.01)
+    recorder.free.set()
+    caller.join(GUARD_S)
+    assert answers == [None]
+    assert worker.stop(GUARD_S)
+    assert worker.call(lambda: 1, lambda: True) is None
 
 
 def run_together(jobs: list[Callable[[], Any]]) -> None:
