@@ -114,8 +114,8 @@ def test_settings_from_text() -> None:
         ({'device': 'gpu'}, "^device is 'gpu'; give one of auto, cuda, cpu$"),
         ({'backend': 'onnx'}, "^backend is 'onnx'; give one of auto, torch, openvino$"),
         (
-            {'precision': 'int8'},
-            "^precision is 'int8'; give one of auto, float32, bfloat16, float16$",
+            {'precision': 'int4'},
+            "^precision is 'int4'; give one of auto, float32, bfloat16, float16, int8$",
         ),
         ({'input_size': 'x'}, "^input_size is 'x'; "),
         ({'cpu_threads': -1}, r'^cpu_threads is -1; give 0 \(automatic\) or more$'),
