@@ -116,7 +116,7 @@ class CalibrationFrames:
     ) -> None:
         self._config, self._progress = config, progress
         with BagReader(config.bag) as bag:
-            bag.require_images(config.image_topic)
+            bag.require_images(*filter(None, (config.image_topic, config.label_topic)))
             self._total = bag.topics[config.image_topic].count
         self.count = min(config.frames, (self._total + 1) // 2)
         self.stamps_ns: set[int] = set()

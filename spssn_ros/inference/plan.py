@@ -61,10 +61,9 @@ def plan(config: InferenceConfig) -> Plan:
         )
     if precision is Precision.INT8:
         if device is Device.CUDA or backend is BackendName.TORCH:
-            where = f'{backend.value} on {device.value}'
             raise DeviceError(
-                f"precision 'int8' runs by OpenVINO on the CPU, not {where}; give backend "
-                "'openvino' and device 'cpu', or another precision"
+                "precision 'int8' runs by OpenVINO on the CPU; leave backend and device to "
+                "'auto', or give another precision"
             )
         backend = BackendName.OPENVINO
     if backend is BackendName.OPENVINO:

@@ -19,7 +19,7 @@ It is OpenVINO's IR, for frames of one size, as two tensors of bytes; here nobod
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -42,8 +42,8 @@ class QuantizedGraph:
     """
 
     size: tuple[int, int]
-    xml: bytes
-    weights: bytes
+    xml: bytes = field(repr=False)
+    weights: bytes = field(repr=False)
     frames: int
     versions: Mapping[str, str]
 
