@@ -52,7 +52,7 @@ class QuantizationConfig:
         bag: with camera images.
         image_topic: of the images, raw or compressed.
         label_topic: of truth; '' for `/camera/label_truth` if the bag has it.
-        frames: most frames to calibrate on; at most half of the bag's are taken.
+        frames: most frames to calibrate on; at most half of the bag's, rounded up, are taken.
         truth: how truth images say the class of a pixel.
         slop_ns: most nanoseconds between the header stamps of an image and its truth.
 

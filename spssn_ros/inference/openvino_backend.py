@@ -172,15 +172,15 @@ class OpenVinoBackend:
             return None
 
     def _compile(self, size: Size) -> openvino.CompiledModel:
+        is_quantized = self._graph is not None and size == self._graph.size
+        remedy = 'run `spssn quantize` again' if is_quantized else "give backend 'torch'"
         try:
-            quantized = self._graph is not None and size == self._graph.size
-            model = self._quantized() if quantized else to_openvino(self.network, size)
+            model = self._quantized() if is_quantized else to_openvino(self.network, size)
             compiled = self._core.compile_model(model, 'CPU', self._settings)
         except RuntimeError as error:
             reason = ' '.join(str(error).split())[:300]
             raise DeviceError(
-                f'OpenVINO cannot compile the network at {_text(size)} ({reason}); give '
-                "backend 'torch'"
+                f'OpenVINO cannot compile the network at {_text(size)} ({reason}); {remedy}'
             ) from error
         stream = io.BytesIO()
         compiled.export_model(stream)

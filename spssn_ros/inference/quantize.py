@@ -18,12 +18,13 @@ inference" (2018), sec. 2, with ranges from calibration frames.
 """
 
 import contextlib
-import importlib.util
+import importlib
 import io
 import logging
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,13 +39,20 @@ NNCF_VERSION = '3.4.0'
 """What this has been tried with."""
 
 
-def require_nncf() -> None:
-    """Raise ConfigError where NNCF, which only quantisation needs, is not installed."""
-    if importlib.util.find_spec('nncf') is None:
+def import_nncf() -> Any:
+    """Return the module, which only quantisation needs.
+
+    Raises:
+        ConfigError: it is not installed, or not all of it.
+
+    """
+    try:
+        return importlib.import_module('nncf')
+    except ImportError as error:
         raise ConfigError(
-            'quantisation needs NNCF, which is not installed; run '
+            f'quantisation needs NNCF, which cannot be imported ({error}); run '
             f'`pip install nncf=={NNCF_VERSION}`'
-        )
+        ) from error
 
 
 def quantize(
@@ -61,11 +69,10 @@ def quantize(
 
     Raises:
         ConfigError: NNCF is not installed.
-        SpssnError: NNCF or OpenVINO cannot quantise the network.
+        SpssnError: NNCF or OpenVINO cannot quantise the network; or the frames raise it.
 
     """
-    require_nncf()
-    import nncf
+    nncf = import_nncf()
     import openvino
 
     from spssn_ros.inference.openvino_backend import prepared, to_openvino
@@ -76,7 +83,7 @@ def quantize(
     try:
         # Its progress bars.
         with contextlib.redirect_stdout(io.StringIO()):
-            model = nncf.quantize(
+            quantized = nncf.quantize(
                 to_openvino(prepared(network), size),
                 nncf.Dataset(frames, lambda frame: frame[None]),
                 preset=nncf.QuantizationPreset.MIXED,
@@ -85,7 +92,7 @@ def quantize(
             )
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, 'graph.xml')
-            openvino.save_model(model, path, compress_to_fp16=False)
+            openvino.save_model(quantized, path, compress_to_fp16=False)
             xml, weights = path.read_bytes(), path.with_suffix('.bin').read_bytes()
     except (SpssnError, OSError):
         # Of the frames.

@@ -31,7 +31,7 @@ from spssn_ros.evaluation.quantization import (
 from spssn_ros.evaluation.truth import TruthFormat
 from spssn_ros.inference import InferenceConfig, Segmenter
 from spssn_ros.inference.config import BackendName, Device, InputSize, Precision
-from spssn_ros.inference.quantize import quantize, require_nncf
+from spssn_ros.inference.quantize import import_nncf, quantize
 from spssn_ros.models import load_weights, save_weights
 from spssn_ros.tools.options import add_pairing_options, slop_ns_of
 
@@ -80,12 +80,12 @@ def run(args: argparse.Namespace) -> int:
         TruthFormat(args.truth),
         slop_ns_of(args),
     )
-    require_nncf()
     if not args.output.parent.is_dir():
         # Not after minutes of work.
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(args.output.parent))
     model, info = load_weights(args.weights)
     config.truth.check(info.label_set)
+    import_nncf()
     engine = InferenceConfig(
         Device.CPU, BackendName.OPENVINO, input_size=InputSize.parse(args.input_size)
     )
