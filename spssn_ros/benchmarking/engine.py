@@ -14,7 +14,7 @@
 """Speed and agreement of the engine, end to end: a uint8 frame in, labels of its size out."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -29,8 +29,9 @@ from spssn_ros.datasets.camvid import find_camvid, read_pair
 from spssn_ros.errors import ConfigError, DeviceError
 from spssn_ros.evaluation import ConfusionMatrix
 from spssn_ros.inference import InferenceConfig, Segmentation, Segmenter
-from spssn_ros.inference.config import BackendName, Device, Size
+from spssn_ros.inference.config import BackendName, Device, Precision, Size
 from spssn_ros.inference.plan import plan
+from spssn_ros.inference.segmenter import wanted_graph
 from spssn_ros.inference.upsample_argmax import upsample_argmax, upsample_argmax_confidence
 from spssn_ros.labels import CITYSCAPES
 from spssn_ros.models import Network, Normalisation, WeightsInfo, create_model, load_weights
@@ -66,7 +67,8 @@ class EngineBenchmark:
         models: names for `create_model`, 19 classes and random weights, to measure as well.
         iterations: timed frames an engine and size.
         device: 'auto' for all there are, 'cuda' or 'cpu'.
-        precision: 'auto', 'float32', 'bfloat16' or 'float16'.
+        precision: 'auto', 'float32', 'bfloat16' or 'float16'; 'int8' measures the weights' 8-bit
+            integers beside 'auto', at the size that they are for.
         cpu_threads: of the CPU engines, 0 for automatic.
         camvid: a CamVid folder, on whose validation frames `score_camvid` scores; None for none.
 
@@ -143,14 +145,25 @@ def benchmark_engine(config: EngineBenchmark) -> Iterator[EngineResult]:
     """Measure every engine that there is, network by network and size by size.
 
     Raises:
+        ConfigError: int8 with weights that hold none, or for none of the sizes.
         DeviceError: there is none as asked for.
         WeightsError: no such weights file, or not one.
 
     """
     configs = _available(config)
+    graph = wanted_graph(config.weights, _asked(config))
+    if graph is not None and graph.size not in config.sizes:
+        width, height = graph.size
+        raise ConfigError(
+            f'{config.weights} holds 8-bit integers for {width}x{height} only; give that size too'
+        )
     for name, model, info in _networks(config):
-        engines = _engines(model, info, configs)
+        floats = _engines(model, info, configs)
+        integers: list[Engine] = []
+        if graph is not None and name == config.weights:
+            integers = [Segmenter(model, info, _asked(config), graph)]
         for size in config.sizes:
+            engines = floats + integers if graph and size == graph.size else floats
             frame = StreetScene(0, *size).render(0.0)[0]
             expected = engines[0](frame).labels
             differing = {e.description: _differing(e(frame).labels, expected) for e in engines}
@@ -175,6 +188,8 @@ def score_camvid(config: EngineBenchmark) -> dict[str, Score]:
         return {}
     model, info = load_weights(config.weights)
     engines = _engines(model, info, _available(config))
+    if (graph := wanted_graph(config.weights, _asked(config))) is not None:
+        engines.append(Segmenter(model, info, _asked(config), graph))
     samples = find_camvid(config.camvid, 'val')
     matrices = {e.description: ConfusionMatrix(len(info.label_set)) for e in engines}
     differing = dict.fromkeys(matrices, 0.0)
@@ -208,10 +223,17 @@ def _engines(model: Network, info: WeightsInfo, configs: list[InferenceConfig]) 
     return [EagerPyTorch(model, info), *segmenters]
 
 
-def _available(config: EngineBenchmark) -> list[InferenceConfig]:
-    asked = InferenceConfig.parse(
+def _asked(config: EngineBenchmark) -> InferenceConfig:
+    return InferenceConfig.parse(
         config.device, 'auto', config.precision, 'native', config.cpu_threads
     )
+
+
+def _available(config: EngineBenchmark) -> list[InferenceConfig]:
+    asked = _asked(config)
+    if asked.precision is Precision.INT8:
+        plan(asked)
+        asked = replace(asked, precision=Precision.AUTO)
     found: list[InferenceConfig] = []
     absent: DeviceError | None = None
     for device, backend in _COMBINATIONS:

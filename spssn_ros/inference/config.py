@@ -43,12 +43,16 @@ class BackendName(str, Enum):
 
 
 class Precision(str, Enum):
-    """Arithmetic of the network; `auto` is the fastest that the device has instructions for."""
+    """Arithmetic of the network; `auto` is the fastest floats the device has instructions for.
+
+    `int8` takes weights that hold a graph of it, which `spssn quantize` makes.
+    """
 
     AUTO = 'auto'
     FLOAT32 = 'float32'
     BFLOAT16 = 'bfloat16'
     FLOAT16 = 'float16'
+    INT8 = 'int8'
 
 
 @dataclass(frozen=True)

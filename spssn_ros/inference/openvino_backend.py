@@ -25,14 +25,17 @@ from numpy.typing import NDArray
 from openvino import properties
 from torch import nn
 
-from spssn_ros.errors import DeviceError
+from spssn_ros.errors import DeviceError, WeightsError
 from spssn_ros.inference.backend import Segmentation
 from spssn_ros.inference.compiled_cache import CompiledCache, cache_folder, network_digest
 from spssn_ros.inference.config import Precision, Size
+from spssn_ros.inference.plan import cpu_precision
 from spssn_ros.inference.preprocess import FromUint8, resize_frame
 from spssn_ros.inference.rewrite import ClassesLast, separate_max_pools
+from spssn_ros.inference.say_once import say_once
 from spssn_ros.inference.threads import limit_threads
 from spssn_ros.inference.upsample_argmax import upsample_argmax, upsample_argmax_confidence
+from spssn_ros.models import QuantizedGraph
 
 _MAX_COMPILED = 4
 _ELEMENTS = {Precision.BFLOAT16: openvino.Type.bf16, Precision.FLOAT32: openvino.Type.f32}
@@ -62,6 +65,11 @@ def to_openvino(network: nn.Module, size: Size) -> openvino.Model:
     return model
 
 
+def prepared(network: FromUint8) -> nn.Module:
+    """Return what of a network is converted: the same function, but for the logits' layout."""
+    return ClassesLast(separate_max_pools(network)).eval()
+
+
 class OpenVinoBackend:
     """Compiles a network once for every input size and runs it.
 
@@ -69,21 +77,37 @@ class OpenVinoBackend:
 
     Args:
         network: batch norm folded.
-        precision: float32 or bfloat16.
+        precision: float32, bfloat16 or int8, of which other sizes than the graph's are the CPU's
+            fastest floats.
         cpu_threads: of the inference; 0 for `available_threads`.
+        graph: the same network in 8-bit integers; needed for int8.
+
+    Attributes:
+        network: what is converted.
+        threads: of the inference.
 
     Raises:
         DeviceError: OpenVINO cannot convert or compile the network.
+        WeightsError: the graph is none of this network, when it is first needed.
 
     """
 
-    def __init__(self, network: FromUint8, precision: Precision, cpu_threads: int) -> None:
-        self.network = ClassesLast(separate_max_pools(network)).eval()
+    def __init__(
+        self,
+        network: FromUint8,
+        precision: Precision,
+        cpu_threads: int,
+        graph: QuantizedGraph | None = None,
+    ) -> None:
+        self.network = prepared(network)
+        self._graph = graph
+        # What is not in integers, such as interpolation, stays in floats.
+        floats = cpu_precision() if precision is Precision.INT8 else precision
         self.threads = limit_threads(cpu_threads)
         self.description = f'openvino {precision.value} on cpu'
         self._settings = {
             properties.hint.performance_mode(): properties.hint.PerformanceMode.LATENCY,
-            properties.hint.inference_precision(): _ELEMENTS[precision],
+            properties.hint.inference_precision(): _ELEMENTS[floats],
             properties.inference_num_threads(): self.threads,
         }
         self._core = openvino.Core()
@@ -123,6 +147,12 @@ class OpenVinoBackend:
         if size in self._compiled:
             self._compiled.move_to_end(size)
             return self._compiled[size]
+        if self._graph is not None and size != self._graph.size:
+            say_once(
+                f'frames enter at {_text(size)}, but the weights hold 8-bit integers for '
+                f'{_text(self._graph.size)} only, so floats are taken; run `spssn quantize` with '
+                'such frames, or choose that input_size'
+            )
         compiled = self._load(size)
         if compiled is None:
             compiled = self._compile(size)
@@ -142,22 +172,53 @@ class OpenVinoBackend:
             return None
 
     def _compile(self, size: Size) -> openvino.CompiledModel:
-        width, height = size
+        is_quantized = self._graph is not None and size == self._graph.size
+        remedy = 'run `spssn quantize` again' if is_quantized else "give backend 'torch'"
         try:
-            model = to_openvino(self.network, size)
+            model = self._quantized() if is_quantized else to_openvino(self.network, size)
             compiled = self._core.compile_model(model, 'CPU', self._settings)
         except RuntimeError as error:
             reason = ' '.join(str(error).split())[:300]
             raise DeviceError(
-                f'OpenVINO cannot compile the network at {width}x{height} ({reason}); give '
-                "backend 'torch'"
+                f'OpenVINO cannot compile the network at {_text(size)} ({reason}); {remedy}'
             ) from error
         stream = io.BytesIO()
         compiled.export_model(stream)
         self._cache.store(self._entry(size), stream.getvalue())
         return compiled
 
+    def _quantized(self) -> openvino.Model:
+        graph = self._graph
+        assert graph is not None
+        width, height = graph.size
+        frame = torch.zeros(1, height, width, 3, dtype=torch.uint8)
+        with torch.inference_mode():
+            logits = self.network(frame)
+        expected = [('u8', *frame.shape), ('f32', *logits.shape)]
+        try:
+            model = self._core.read_model(*map(io.BytesIO, (graph.xml, graph.weights)))
+            ports = (*model.inputs, *model.outputs)
+            found = [(port.element_type.get_type_name(), *port.shape) for port in ports]
+        except RuntimeError as error:
+            reason = ' '.join(str(error).split())[:300]
+            raise WeightsError(
+                f'OpenVINO {openvino.__version__} cannot read the 8-bit graph of the weights, '
+                f'made by {dict(graph.versions)} ({reason}); run `spssn quantize` again'
+            ) from error
+        if found != expected:
+            raise WeightsError(
+                f'the 8-bit graph of the weights has inputs and outputs {found}, but the network '
+                f'{expected}; run `spssn quantize` again'
+            )
+        return model
+
     def _entry(self, size: Size) -> str:
         digest = self._digest.copy()
-        digest.update(f'\n{size[0]}x{size[1]}'.encode())
+        digest.update(f'\n{_text(size)}'.encode())
+        if self._graph is not None and size == self._graph.size:
+            digest.update(self._graph.digest().encode())
         return digest.hexdigest()
+
+
+def _text(size: Size) -> str:
+    return f'{size[0]}x{size[1]}'

@@ -18,13 +18,14 @@ from dataclasses import dataclass
 
 import torch
 
-from spssn_ros.errors import DeviceError
+from spssn_ros.errors import ConfigError, DeviceError
 from spssn_ros.inference.backend import Backend
 from spssn_ros.inference.config import BackendName, Device, InferenceConfig, Precision
 from spssn_ros.inference.cuda_backend import CudaBackend
 from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.inference.say_once import say_once
 from spssn_ros.inference.torch_backend import TorchBackend
+from spssn_ros.models import QuantizedGraph
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,13 @@ def plan(config: InferenceConfig) -> Plan:
             "device is 'cuda' but torch sees no CUDA GPU (check nvidia-smi and that torch is a "
             "CUDA build); give device 'cpu' or 'auto'"
         )
+    if precision is Precision.INT8:
+        if device is Device.CUDA or backend is BackendName.TORCH:
+            raise DeviceError(
+                "precision 'int8' runs by OpenVINO on the CPU; leave backend and device to "
+                "'auto', or give another precision"
+            )
+        backend = BackendName.OPENVINO
     if backend is BackendName.OPENVINO:
         if not has_openvino:
             raise DeviceError(
@@ -77,32 +85,49 @@ def plan(config: InferenceConfig) -> Plan:
             )
         backend = on_cpu if device is Device.CPU else BackendName.TORCH
     if precision is Precision.AUTO:
-        if device is Device.CUDA:
-            precision = Precision.FLOAT16
-        else:
-            precision = Precision.BFLOAT16 if cpu_has_bfloat16() else Precision.FLOAT32
+        precision = Precision.FLOAT16 if device is Device.CUDA else cpu_precision()
     if device is Device.CPU and precision is Precision.FLOAT16:
         raise DeviceError("precision 'float16' needs CUDA; on the CPU give bfloat16 or float32")
     return Plan(device, backend, precision)
 
 
-def create_backend(network: FromUint8, config: InferenceConfig) -> tuple[Backend, Plan]:
+def create_backend(
+    network: FromUint8, config: InferenceConfig, graph: QuantizedGraph | None = None
+) -> tuple[Backend, Plan]:
     """Return the backend that runs `network`, on the CPU so far, as configured.
 
+    Args:
+        network: in floats.
+        config: how to run it.
+        graph: the same network in 8-bit integers, for precision int8.
+
     Raises:
+        ConfigError: int8 without a graph.
         DeviceError: as `plan`.
         GpuMemoryError: the network does not fit into the GPU's memory.
 
     """
     resolved = plan(config)
+    if resolved.precision is not Precision.INT8:
+        graph = None
+    elif graph is None:
+        raise ConfigError(
+            "precision is 'int8' but the network comes without an 8-bit graph; take weights made "
+            'by `spssn quantize`, or give another precision'
+        )
     if resolved.backend is BackendName.OPENVINO:
         # OpenVINO need not be installed where PyTorch serves.
         from spssn_ros.inference.openvino_backend import OpenVinoBackend
 
-        return OpenVinoBackend(network, resolved.precision, config.cpu_threads), resolved
+        return OpenVinoBackend(network, resolved.precision, config.cpu_threads, graph), resolved
     if resolved.device is Device.CUDA:
         return CudaBackend(network, resolved.precision), resolved
     return TorchBackend(network, resolved.precision, config.cpu_threads), resolved
+
+
+def cpu_precision() -> Precision:
+    """Return the fastest floats of the CPU."""
+    return Precision.BFLOAT16 if cpu_has_bfloat16() else Precision.FLOAT32
 
 
 def cpu_has_bfloat16() -> bool:

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spssn_ros.inference.backend import BatchBackend, Segmentation
-from spssn_ros.inference.config import InferenceConfig, Size
+from spssn_ros.inference.config import InferenceConfig, Precision, Size
 from spssn_ros.inference.fold_bn import fold_batch_norm
 from spssn_ros.inference.plan import create_backend
 from spssn_ros.inference.preprocess import FromUint8, check_frame
 from spssn_ros.labels import LabelSet
-from spssn_ros.models import Network, WeightsInfo, load_weights
+from spssn_ros.models import Network, QuantizedGraph, WeightsInfo, load_graph, load_weights
 
 
 class Segmenter:
@@ -35,20 +35,27 @@ class Segmenter:
         model: the network.
         info: what its weights file says of it.
         config: how to run it.
+        graph: the same network in 8-bit integers, which precision int8 needs; see `load_graph`.
 
     Raises:
+        ConfigError: precision int8 without a graph.
         DeviceError: the device or backend asked for is not there.
         GpuMemoryError: the network does not fit into the GPU's memory.
 
     """
 
     def __init__(
-        self, model: Network, info: WeightsInfo, config: InferenceConfig | None = None
+        self,
+        model: Network,
+        info: WeightsInfo,
+        config: InferenceConfig | None = None,
+        graph: QuantizedGraph | None = None,
     ) -> None:
         self.info = info
         self.config = config or InferenceConfig()
         self.output_stride = model.output_stride
         self._model = model
+        self._graph = graph
         self._deploy()
 
     def _deploy(self) -> None:
@@ -56,7 +63,7 @@ class Segmenter:
         network = FromUint8(
             fold_batch_norm(self._model), self.info.normalisation, self.info.temperature
         ).eval()
-        self.backend, self.plan = create_backend(network, self.config)
+        self.backend, self.plan = create_backend(network, self.config, self._graph)
 
     @classmethod
     def from_weights(
@@ -73,19 +80,19 @@ class Segmenter:
         Args:
             path: .safetensors file, or a shipped name such as 'spssn_camvid'.
             device: 'auto', 'cuda' or 'cpu'.
-            precision: 'auto', 'float32', 'bfloat16' or 'float16'.
+            precision: 'auto', 'float32', 'bfloat16', 'float16' or 'int8'.
             backend: 'auto', 'torch' or 'openvino'.
             input_size: 'auto', 'native' or 'WxH'; see `InputSize`.
             cpu_threads: of the CPU backends, 0 for automatic.
 
         Raises:
-            ConfigError: an option that cannot be used.
+            ConfigError: an option that cannot be used, or int8 for weights without such a graph.
             WeightsError: no such file, or not a weights file.
             DeviceError: the device or backend asked for is not there.
 
         """
         config = InferenceConfig.parse(device, backend, precision, input_size, cpu_threads)
-        return cls(*load_weights(path), config)
+        return cls(*load_weights(path), config, wanted_graph(path, config))
 
     @property
     def label_set(self) -> LabelSet:
@@ -152,3 +159,16 @@ class Segmenter:
         frame = (frames[0].shape[1], frames[0].shape[0])
         size = self.input_size_for(frame)
         return self.backend.segment_batch(frames, size, frame, with_confidence)
+
+
+def wanted_graph(
+    weights: str | os.PathLike[str], config: InferenceConfig
+) -> QuantizedGraph | None:
+    """Return the 8-bit graph of a weights file, if the configuration asks for one.
+
+    Raises:
+        ConfigError: it has none.
+        WeightsError: it is damaged.
+
+    """
+    return load_graph(weights) if config.precision is Precision.INT8 else None

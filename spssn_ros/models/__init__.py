@@ -15,11 +15,13 @@
 
 from spssn_ros.models.network import Network
 from spssn_ros.models.predict import predict_labels, predict_probabilities
+from spssn_ros.models.quantized_graph import QuantizedGraph
 from spssn_ros.models.registry import MODEL_NAMES, count_parameters, create_model
 from spssn_ros.models.weights import (
     Normalisation,
     WeightsInfo,
     find_weights,
+    load_graph,
     load_weights,
     read_info,
     save_weights,
@@ -30,10 +32,12 @@ __all__ = [
     'MODEL_NAMES',
     'Network',
     'Normalisation',
+    'QuantizedGraph',
     'WeightsInfo',
     'count_parameters',
     'create_model',
     'find_weights',
+    'load_graph',
     'load_weights',
     'predict_labels',
     'predict_probabilities',

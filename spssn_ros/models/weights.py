@@ -22,6 +22,7 @@ import dataclasses
 import json
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from spssn_ros.errors import ConfigError, WeightsError
 from spssn_ros.files import write_whole
 from spssn_ros.labels import LabelSet
 from spssn_ros.models.network import Network
+from spssn_ros.models.quantized_graph import BIN_KEY, METADATA_KEY, XML_KEY, QuantizedGraph
 from spssn_ros.models.registry import create_model
 
 FORMAT = 'spssn_ros/1'
@@ -175,7 +177,8 @@ def read_info(name: str | os.PathLike[str]) -> WeightsInfo:
         WeightsError: missing, not safetensors, or not written by this package.
 
     """
-    return _read(find_weights(name), with_tensors=False)[0]
+    path = find_weights(name)
+    return _info(path, _read(path, lambda _: False)[0])
 
 
 def load_weights(name: str | os.PathLike[str]) -> tuple[Network, WeightsInfo]:
@@ -187,7 +190,8 @@ def load_weights(name: str | os.PathLike[str]) -> tuple[Network, WeightsInfo]:
 
     """
     path = find_weights(name)
-    info, tensors = _read(path, with_tensors=True)
+    metadata, tensors = _read(path, lambda key: key not in (XML_KEY, BIN_KEY))
+    info = _info(path, metadata)
     try:
         model = create_model(info.model, len(info.label_set), **info.options)
         model.load_state_dict(tensors)
@@ -198,10 +202,45 @@ def load_weights(name: str | os.PathLike[str]) -> tuple[Network, WeightsInfo]:
     return model.eval(), info
 
 
-def save_weights(path: str | os.PathLike[str], model: nn.Module, info: WeightsInfo) -> None:
+def load_graph(name: str | os.PathLike[str]) -> QuantizedGraph:
+    """Return the 8-bit graph of a weights file.
+
+    Raises:
+        ConfigError: it has none.
+        WeightsError: missing, not safetensors, not written by this package, or damaged.
+
+    """
+    path = find_weights(name)
+    metadata, tensors = _read(path, lambda key: key in (XML_KEY, BIN_KEY))
+    if METADATA_KEY not in metadata and not tensors:
+        raise ConfigError(
+            f"precision is 'int8' but {path} holds no 8-bit graph; make weights that do by "
+            f'`spssn quantize BAG --weights {name} --output FILE`, or give another precision'
+        )
+    try:
+        return QuantizedGraph.of(metadata, tensors)
+    except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise WeightsError(
+            f'{path} has a damaged 8-bit graph ({error!r:.200}); run `spssn quantize` again, or '
+            'give another precision'
+        ) from error
+
+
+def save_weights(
+    path: str | os.PathLike[str],
+    model: nn.Module,
+    info: WeightsInfo,
+    graph: QuantizedGraph | None = None,
+) -> None:
     """Write the network's state and `info` to `path`, atomically.
 
     Auxiliary heads, which only training uses, are left out, and so is the option that makes them.
+
+    Args:
+        path: file to write.
+        model: the network.
+        info: what the file says of itself.
+        graph: the same network in 8-bit integers.
 
     Raises:
         OSError: the folder is missing or not writable, or the disk is full.
@@ -214,8 +253,12 @@ def save_weights(path: str | os.PathLike[str], model: nn.Module, info: WeightsIn
     }
     options = {key: value for key, value in info.options.items() if key != 'auxiliary'}
     info = dataclasses.replace(info, options=options)
+    metadata = info.to_metadata()
+    if graph is not None:
+        tensors |= graph.to_tensors()
+        metadata |= graph.to_metadata()
     # Not save_file, whose files nobody but their owner may read.
-    write_whole(Path(path), save(tensors, info.to_metadata()))
+    write_whole(Path(path), save(tensors, metadata))
 
 
 def _check_values(path: Path, model: nn.Module) -> None:
@@ -230,12 +273,15 @@ def _check_values(path: Path, model: nn.Module) -> None:
             )
 
 
-def _read(path: Path, with_tensors: bool) -> tuple[WeightsInfo, dict[str, Tensor]]:
+def _read(
+    path: Path, is_wanted: Callable[[str], bool]
+) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Return the metadata and the tensors whose keys are wanted."""
     try:
         with safe_open(path, framework='pt') as file:
-            metadata = file.metadata() or {}
-            keys = file.keys() if with_tensors else ()
-            tensors = {key: file.get_tensor(key) for key in keys}
+            metadata = dict(file.metadata() or {})
+            keys = file.keys()
+            tensors = {key: file.get_tensor(key) for key in keys if is_wanted(key)}
     except (SafetensorError, OSError) as error:
         raise WeightsError(
             f'{path} is not a safetensors file ({error}); weights are made by spssn train'
@@ -245,7 +291,11 @@ def _read(path: Path, with_tensors: bool) -> tuple[WeightsInfo, dict[str, Tensor
             f'{path} is a safetensors file of format {metadata.get("format")!r}, not {FORMAT!r}; '
             'weights are made by spssn train'
         )
+    return metadata, tensors
+
+
+def _info(path: Path, metadata: dict[str, str]) -> WeightsInfo:
     try:
-        return WeightsInfo.from_metadata(metadata), tensors
+        return WeightsInfo.from_metadata(metadata)
     except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise WeightsError(f'{path} has damaged metadata: {error!r:.300}') from error

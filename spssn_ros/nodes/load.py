@@ -19,6 +19,7 @@ from rclpy.impl.rcutils_logger import RcutilsLogger
 from spssn_ros.errors import GpuMemoryError
 from spssn_ros.inference import InferenceConfig, Segmenter
 from spssn_ros.inference.config import Device
+from spssn_ros.inference.segmenter import wanted_graph
 from spssn_ros.models import load_weights
 from spssn_ros.nodes.parameters import Settings
 from spssn_ros.nodes.pipeline import Pipeline
@@ -33,8 +34,9 @@ def load_pipeline(settings: Settings, log: RcutilsLogger) -> Pipeline:
     """
     model, info = load_weights(settings.weights)
     config = reachable(settings.inference, log)
+    graph = wanted_graph(settings.weights, config)
     try:
-        segmenter = Segmenter(model, info, config)
+        segmenter = Segmenter(model, info, config, graph)
         segmenter.warm_up()
     except GpuMemoryError as error:
         log.error(f'{error}; running on the CPU instead')

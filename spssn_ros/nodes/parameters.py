@@ -72,7 +72,7 @@ PARAMETERS: tuple[ParameterSpec, ...] = (
     ParameterSpec(
         'precision',
         'auto',
-        'Arithmetic of the network: auto, float32, bfloat16 or float16.',
+        'Arithmetic of the network: auto, float32, bfloat16, float16 or int8 (spssn quantize).',
         read_only=True,
     ),
     ParameterSpec(

@@ -21,9 +21,19 @@ from collections.abc import Sequence
 
 from spssn_ros import __version__
 from spssn_ros.errors import SpssnError
-from spssn_ros.tools import benchmark, calibrate, convert, demo, evaluate, export, segment, train
+from spssn_ros.tools import (
+    benchmark,
+    calibrate,
+    convert,
+    demo,
+    evaluate,
+    export,
+    quantize,
+    segment,
+    train,
+)
 
-SUBCOMMANDS = (demo, segment, evaluate, convert, train, calibrate, export, benchmark)
+SUBCOMMANDS = (demo, segment, evaluate, convert, train, calibrate, quantize, export, benchmark)
 
 
 def build_parser() -> argparse.ArgumentParser:

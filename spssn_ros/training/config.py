@@ -158,6 +158,11 @@ class TrainConfig:
         for name in ('epochs', 'batch_size', 'val_every', 'workers'):
             if getattr(self, name) < 1:
                 raise ConfigError(f'{name} is {getattr(self, name)}; give at least 1')
+        if self.precision is Precision.INT8:
+            raise ConfigError(
+                "precision is 'int8', which is none to train in; give another, and run `spssn "
+                'quantize` on what was trained'
+            )
         if self.batch_size == 1:
             raise ConfigError('batch_size is 1; batch norm in training needs at least 2')
         if min(self.crop) < 32:

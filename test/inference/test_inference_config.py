@@ -114,8 +114,8 @@ def test_settings_from_text() -> None:
         ({'device': 'gpu'}, "^device is 'gpu'; give one of auto, cuda, cpu$"),
         ({'backend': 'onnx'}, "^backend is 'onnx'; give one of auto, torch, openvino$"),
         (
-            {'precision': 'int8'},
-            "^precision is 'int8'; give one of auto, float32, bfloat16, float16$",
+            {'precision': 'int4'},
+            "^precision is 'int4'; give one of auto, float32, bfloat16, float16, int8$",
         ),
         ({'input_size': 'x'}, "^input_size is 'x'; "),
         ({'cpu_threads': -1}, r'^cpu_threads is -1; give 0 \(automatic\) or more$'),
@@ -186,6 +186,10 @@ def test_what_is_asked_for_is_kept(machine: Machine) -> None:
     # OpenVINO means the CPU, GPU or not.
     assert plan(InferenceConfig.parse(backend='openvino')).device is Device.CPU
     assert plan(InferenceConfig.parse(precision='float32')).device is Device.CUDA
+    # So do 8-bit integers.
+    assert plan(InferenceConfig.parse(precision='int8')) == Plan(
+        Device.CPU, BackendName.OPENVINO, Precision.INT8
+    )
 
 
 @pytest.mark.parametrize(
@@ -205,6 +209,14 @@ def test_what_is_asked_for_is_kept(machine: Machine) -> None:
             "^backend 'openvino' runs on the CPU; give device 'cpu' or 'auto'$",
         ),
         (False, True, {'precision': 'float16'}, "^precision 'float16' needs CUDA; on the CPU"),
+        (
+            True,
+            True,
+            {'precision': 'int8', 'device': 'cuda'},
+            "^precision 'int8' runs by OpenVINO on the CPU; leave backend and device to 'auto', ",
+        ),
+        (False, True, {'precision': 'int8', 'backend': 'torch'}, "^precision 'int8' runs by Open"),
+        (False, False, {'precision': 'int8'}, "^backend is 'openvino' but it is not installed"),
     ],
 )
 def test_what_is_not_there(

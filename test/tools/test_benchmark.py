@@ -32,10 +32,13 @@ import torch
 from spssn_ros.benchmarking import EngineResult, ModelsBenchmark, Score, Timing, engine
 from spssn_ros.benchmarking.baseline import EagerPyTorch
 from spssn_ros.benchmarking.machine import cpu_model
+from spssn_ros.inference.fold_bn import fold_batch_norm
+from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.labels import LabelSet
 from spssn_ros.models import (
     MODEL_NAMES,
     Normalisation,
+    QuantizedGraph,
     WeightsInfo,
     create_model,
     load_weights,
@@ -164,6 +167,30 @@ def test_engine(benchmark: Callable[..., str], weights: Path, tmp_path: Path) ->
     assert 0 <= first['miou'] <= 1
     assert first['frames'] == 2
     assert all(abs(other['miou'] - first['miou']) < 0.01 for other in others)
+
+
+def test_engine_shows_integers_beside_floats_at_their_size(
+    benchmark: Callable[..., str], weights: Path, tmp_path: Path
+) -> None:
+    openvino = pytest.importorskip('openvino')
+    backend = pytest.importorskip('spssn_ros.inference.openvino_backend')
+    model, info = load_weights(weights)
+    network = backend.prepared(FromUint8(fold_batch_norm(model), info.normalisation).eval())
+    openvino.save_model(backend.to_openvino(network, (64, 48)), tmp_path / 'graph.xml')
+    parts = ((tmp_path / f'graph.{kind}').read_bytes() for kind in ('xml', 'bin'))
+    both = tmp_path / 'both.safetensors'
+    save_weights(both, model, info, QuantizedGraph((64, 48), *parts, 1, {}))
+    arguments = ('--weights', both, '--models', '', '--iterations', 1, '--device', 'cpu')
+    arguments += ('--precision', 'int8')
+    report = json.loads(benchmark('engine', *arguments, '--sizes', '64x48,96x32', '--json', '-'))
+    small, other = ([*row['engines']] for row in report['results'])
+    assert small[-1] == 'openvino int8 on cpu'
+    assert small[:-1] == other
+    assert [name.split()[0] for name in other] == ['eager', 'torch', 'openvino']
+    assert report['results'][0]['differing']['openvino int8 on cpu'] < 0.05
+    assert benchmark('engine', *arguments, '--sizes', '96x32', status=2) == (
+        f'spssn: {both} holds 8-bit integers for 64x48 only; give that size too\n'
+    )
 
 
 def test_engine_tables(benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,6 +340,8 @@ def test_bad_input(benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatc
         (('engine', '--models', 'unet'), "no network 'unet'; there are spssn, "),
         (('engine', '--device', 'cuda'), "device is 'cuda' but torch sees no CUDA GPU"),
         (('engine', '--precision', 'float16'), "precision 'float16' needs CUDA"),
+        (('engine', '--precision', 'int8'), "precision is 'int8' but "),
+        (('models', '--precision', 'int8'), "precision 'int8' runs by OpenVINO on the CPU"),
         (('engine', '--weights', 'none'), "no weights file 'none'"),
         (('node', '--rate', '5,0'), "--rate is '5,0'; give numbers above 0, several after"),
         (('node', '--rate', 'fast'), "--rate is 'fast'; give numbers above 0"),

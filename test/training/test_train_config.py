@@ -89,6 +89,7 @@ def test_what_is_not_given_is_the_default(tmp_path: Path) -> None:
             {'precision': 'bf16'},
             r"^precision is 'bf16'; give one of auto, float32, bfloat16",
         ),
+        ({'precision': 'int8'}, r"^precision is 'int8', which is none to train in; "),
         ({'in_memory': 1}, r'^in_memory is 1; give something like True$'),
         ({'crop': [480, 31]}, r'^crop is \[480, 31\]; give at least 32 a side$'),
         ({'crop': [480]}, r'^crop is \[480\]; give something like \[480, 360\]$'),
