@@ -55,10 +55,16 @@ OUTPUTS = ('color', 'overlay', 'confidence', 'mask/road', 'mask/sky')
 
 @dataclass(frozen=True)
 class Sample:
-    """The node at one moment; latency over the time since the sample before."""
+    """The node at one moment; latency over the time since the sample before.
+
+    Of `rss_mb`, `own_mb` is the process's own (heap, networks); `shared_mb` is shared with other
+    processes: Fast DDS's segments, whose pages count from when they are first touched.
+    """
 
     time_s: float
     rss_mb: float
+    own_mb: float
+    shared_mb: float
     descriptors: int
     threads: int
     latency_ms_p50: float
@@ -246,11 +252,17 @@ class Trouble:
         counts = [
             {pair.key: pair.value for pair in status.values} for status in self.diagnostics.status
         ]
+        memory_mb = {
+            name: round(int(status[name].split()[0]) / 1024, 1)
+            for name in ('VmRSS', 'RssAnon', 'RssShmem')
+        }
         latency = Percentiles.of(self.latencies_ms)
         self.latencies_ms.clear()
         return Sample(
             round(time.monotonic() - start_s, 1),
-            round(int(status['VmRSS'].split()[0]) / 1024, 1),
+            memory_mb['VmRSS'],
+            memory_mb['RssAnon'],
+            memory_mb['RssShmem'],
             len(list(Path(f'/proc/{pid}/fd').iterdir())),
             int(status['Threads']),
             round(latency.p50, 1),
@@ -283,7 +295,7 @@ def write(samples: list[Sample], output: Path) -> None:
     minutes = [sample.time_s / 60 for sample in samples]
     figure = Figure(figsize=(9, 9), layout='constrained')
     panels = {
-        'memory, MB': ['rss_mb'],
+        'memory, MB': ['rss_mb', 'own_mb', 'shared_mb'],
         'count': ['descriptors', 'threads'],
         'latency, ms': ['latency_ms_p50', 'latency_ms_p95', 'latency_ms_p99'],
         'frames': ['published', 'unusable', 'received', 'answered', 'dropped', 'rejected'],

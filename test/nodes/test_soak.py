@@ -123,7 +123,7 @@ def test_frames_that_are_not_answered_are_found(
 
 def test_latency_that_grows_is_found(soak: ModuleType) -> None:
     def sample(i: int, late: float) -> Any:
-        return soak.Sample(60.0 * i, 100, 9, 9, 5, 9, late, i, 0, i, i, 0, 0)
+        return soak.Sample(60.0 * i, 100, 90, 10, 9, 9, 5, 9, late, i, 0, i, i, 0, 0)
 
     limits = soak.Limits(20.0, 50.0, 10, 5, 3.0, 0.5)
     _, faults = soak.judge([sample(i, 20 if i < 30 else 70) for i in range(40)], limits)
