@@ -30,9 +30,9 @@ from torch import nn
 
 from spssn_ros.benchmarking import count_gflops
 from spssn_ros.inference.config import Precision
+from spssn_ros.inference.cpu_precision import cpu_has_bfloat16
 from spssn_ros.inference.fold_bn import fold_batch_norm
 from spssn_ros.inference.openvino_backend import OpenVinoBackend
-from spssn_ros.inference.plan import cpu_has_bfloat16
 from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.models import Normalisation, create_model
 from spssn_ros.tools.benchmark_report import parse_sizes, size_text

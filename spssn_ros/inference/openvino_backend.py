@@ -29,7 +29,7 @@ from spssn_ros.errors import DeviceError, WeightsError
 from spssn_ros.inference.backend import Segmentation
 from spssn_ros.inference.compiled_cache import CompiledCache, cache_folder, network_digest
 from spssn_ros.inference.config import Precision, Size
-from spssn_ros.inference.plan import cpu_precision
+from spssn_ros.inference.cpu_precision import cpu_precision
 from spssn_ros.inference.preprocess import FromUint8, resize_frame
 from spssn_ros.inference.rewrite import ClassesLast, separate_max_pools
 from spssn_ros.inference.say_once import say_once

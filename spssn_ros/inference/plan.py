@@ -21,6 +21,7 @@ import torch
 from spssn_ros.errors import ConfigError, DeviceError
 from spssn_ros.inference.backend import Backend
 from spssn_ros.inference.config import BackendName, Device, InferenceConfig, Precision
+from spssn_ros.inference.cpu_precision import cpu_precision
 from spssn_ros.inference.cuda_backend import CudaBackend
 from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.inference.say_once import say_once
@@ -123,17 +124,3 @@ def create_backend(
     if resolved.device is Device.CUDA:
         return CudaBackend(network, resolved.precision), resolved
     return TorchBackend(network, resolved.precision, config.cpu_threads), resolved
-
-
-def cpu_precision() -> Precision:
-    """Return the fastest floats of the CPU."""
-    return Precision.BFLOAT16 if cpu_has_bfloat16() else Precision.FLOAT32
-
-
-def cpu_has_bfloat16() -> bool:
-    """Whether the CPU multiplies bfloat16 in hardware; elsewhere it is slower than float32."""
-    get_capabilities = getattr(torch.cpu, 'get_capabilities', None)
-    if get_capabilities is not None:
-        found = get_capabilities()
-        return bool(found.get('avx512_bf16') or found.get('amx_bf16') or found.get('bf16'))
-    return bool(torch.cpu._is_avx512_bf16_supported())

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from spssn_ros.errors import ConfigError, TrainingError
 from spssn_ros.inference.config import Precision
-from spssn_ros.inference.plan import cpu_has_bfloat16
+from spssn_ros.inference.cpu_precision import cpu_has_bfloat16
 from spssn_ros.training.config import TrainConfig
 
 _DTYPES = {Precision.BFLOAT16: torch.bfloat16, Precision.FLOAT16: torch.float16}

@@ -19,6 +19,7 @@ import pytest
 import torch
 
 from spssn_ros.errors import ConfigError, DeviceError
+from spssn_ros.inference import cpu_precision
 from spssn_ros.inference import plan as plan_module
 from spssn_ros.inference.config import (
     BackendName,
@@ -137,7 +138,7 @@ class Machine:
         self._patch.setattr(
             plan_module.importlib.util, 'find_spec', lambda name: object() if openvino else None
         )
-        self._patch.setattr(plan_module, 'cpu_has_bfloat16', lambda: bfloat16)
+        self._patch.setattr(cpu_precision, 'cpu_has_bfloat16', lambda: bfloat16)
 
 
 @pytest.fixture
