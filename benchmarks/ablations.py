@@ -139,8 +139,8 @@ def run_one(name: str, config: TrainConfig, data: TrainingData, output: Path) ->
     }
     runs = [{'name': name, **facts, **_scores(trainer, data)}]
     network = trainer.average.model if trainer.average else trainer.model
-    # SPSSN is a Fast-SCNN too.
-    if config.model == 'fast_scnn' and isinstance(network, FastSCNN) and network.skip:
+    # SPSSN is a Fast-SCNN too, by inheritance.
+    if type(network) is FastSCNN and network.skip:
         # As in the paper, sec. 4.2: the weights stay as they were trained with the skip.
         network.skip = False
         runs.append({'name': SKIP_ZEROED, **facts, **_scores(trainer, data)})

@@ -54,6 +54,11 @@ class GpuMemoryError(DeviceError):
     """The GPU has too little memory left for the network or a frame."""
 
 
+def one_line(text: object, most: int | None = None) -> str:
+    """Return what libraries say over many lines on one, cut off after `most` characters."""
+    return ' '.join(str(text).split())[:most]
+
+
 def without_frames(error: Exception) -> Exception:
     """Return the error, stripped of where it was raised, to be kept.
 

@@ -13,11 +13,12 @@
 # limitations under the License.
 """What the tests of several folders share."""
 
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,24 @@ def camvid_root() -> Path:
     if not (root / 'trainannot').is_dir():
         pytest.skip('no CamVid folder; set SPSSN_CAMVID to one')
     return root
+
+
+@pytest.fixture(scope='session')
+def benchmark_module() -> Callable[[str], ModuleType]:
+    """Return a function that imports a script of benchmarks/ by its name."""
+
+    def load(name: str) -> ModuleType:
+        path = ROOT / 'benchmarks' / f'{name}.py'
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        # Dataclasses look their module up there.
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture(scope='session')

@@ -14,9 +14,9 @@
 """The documents name tests, files and images that exist."""
 
 import ast
-import importlib.util
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,20 +49,14 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     ],
 )
 def test_tables_are_those_of_the_committed_results(
-    script: str, key: str, results: str, document: str
+    script: str,
+    key: str,
+    results: str,
+    document: str,
+    benchmark_module: Callable[[str], Any],
 ) -> None:
     found = json.loads((ROOT / f'benchmarks/results/{results}.json').read_text())[key]
     lines = (ROOT / f'docs/{document}.md').read_text().splitlines()
-    expected = [line for line in _benchmark(script).markdown(found).splitlines() if line]
+    expected = [line for line in benchmark_module(script).markdown(found).splitlines() if line]
     assert expected
     assert [line for line in expected if line not in lines] == []
-
-
-def _benchmark(name: str) -> Any:
-    """Return a script of benchmarks/ as a module."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / 'benchmarks' / f'{name}.py')
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

@@ -20,7 +20,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from spssn_ros.errors import ConfigError
+from spssn_ros.errors import ConfigError, one_line
 from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.files import read_plain
 from spssn_ros.labels import CITYSCAPES, UNKNOWN, LabelSet
@@ -130,7 +130,7 @@ def _read(path: Path) -> dict[str, list[str]]:
             f'{error.strerror}; give {_BUILT_IN} or a YAML file of category: [class, ...]'
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f'no YAML ({" ".join(str(error).split())}); {example}') from error
+        raise ConfigError(f'no YAML ({one_line(error)}); {example}') from error
     if not isinstance(groups, dict):
         raise ConfigError(f'it holds no mapping of categories to classes; {example}')
     for name, classes in groups.items():

@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spssn_ros.errors import BadImageError
+from spssn_ros.errors import BadImageError, one_line
 from spssn_ros.imaging.compressed_size import compressed_size
 from spssn_ros.imaging.jpeg import decode_jpeg
 from spssn_ros.imaging.png_chunks import pixel_chunks
@@ -288,7 +288,7 @@ def _by_cv_bridge(message: ImageFields, max_pixels: int) -> Rgb:
         rgb = np.asarray(CvBridge().imgmsg_to_cv2(message, 'rgb8'), np.uint8)
     # cv_bridge raises whatever its parts do: CvBridgeError, KeyError, TypeError, cv2.error.
     except Exception as error:
-        reason = _clip(' '.join(str(error).split()) or type(error).__name__, 200)
+        reason = _clip(one_line(error) or type(error).__name__, 200)
         raise BadImageError(
             f'{_describe(message)}: unsupported encoding, by cv_bridge too ({reason}); use one '
             f'of {", ".join(ENCODINGS)}'

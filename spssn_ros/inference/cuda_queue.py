@@ -22,6 +22,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from spssn_ros.errors import one_line
+
 _log = logging.getLogger(__name__)
 
 # What libraries set up at their first calls must be there before a capture; PyTorch's notes on
@@ -91,7 +93,7 @@ class CudaQueue:
                     work()
             # A graph has memory of its own beside what the warm-up took, which may be too much.
             except RuntimeError as error:
-                reason = ' '.join(str(error).split())[:200]
+                reason = one_line(error, 200)
                 _log.warning('no CUDA graph (%s); running without one, slower', reason)
                 del graph
                 self.release()

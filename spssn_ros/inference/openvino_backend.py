@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from openvino import properties
 from torch import nn
 
-from spssn_ros.errors import DeviceError, WeightsError
+from spssn_ros.errors import DeviceError, WeightsError, one_line
 from spssn_ros.inference.backend import Segmentation
 from spssn_ros.inference.compiled_cache import CompiledCache, cache_folder, network_digest
 from spssn_ros.inference.config import Precision, Size
@@ -172,13 +172,13 @@ class OpenVinoBackend:
             return None
 
     def _compile(self, size: Size) -> openvino.CompiledModel:
-        is_quantized = self._graph is not None and size == self._graph.size
-        remedy = 'run `spssn quantize` again' if is_quantized else "give backend 'torch'"
+        graph = self._graph_for(size)
+        remedy = 'run `spssn quantize` again' if graph else "give backend 'torch'"
         try:
-            model = self._quantized() if is_quantized else to_openvino(self.network, size)
+            model = self._quantized(graph) if graph else to_openvino(self.network, size)
             compiled = self._core.compile_model(model, 'CPU', self._settings)
         except RuntimeError as error:
-            reason = ' '.join(str(error).split())[:300]
+            reason = one_line(error, 300)
             raise DeviceError(
                 f'OpenVINO cannot compile the network at {_text(size)} ({reason}); {remedy}'
             ) from error
@@ -187,9 +187,10 @@ class OpenVinoBackend:
         self._cache.store(self._entry(size), stream.getvalue())
         return compiled
 
-    def _quantized(self) -> openvino.Model:
-        graph = self._graph
-        assert graph is not None
+    def _graph_for(self, size: Size) -> QuantizedGraph | None:
+        return self._graph if self._graph is not None and size == self._graph.size else None
+
+    def _quantized(self, graph: QuantizedGraph) -> openvino.Model:
         width, height = graph.size
         frame = torch.zeros(1, height, width, 3, dtype=torch.uint8)
         with torch.inference_mode():
@@ -200,7 +201,7 @@ class OpenVinoBackend:
             ports = (*model.inputs, *model.outputs)
             found = [(port.element_type.get_type_name(), *port.shape) for port in ports]
         except RuntimeError as error:
-            reason = ' '.join(str(error).split())[:300]
+            reason = one_line(error, 300)
             raise WeightsError(
                 f'OpenVINO {openvino.__version__} cannot read the 8-bit graph of the weights, '
                 f'made by {dict(graph.versions)} ({reason}); run `spssn quantize` again'
@@ -215,8 +216,8 @@ class OpenVinoBackend:
     def _entry(self, size: Size) -> str:
         digest = self._digest.copy()
         digest.update(f'\n{_text(size)}'.encode())
-        if self._graph is not None and size == self._graph.size:
-            digest.update(self._graph.digest().encode())
+        if (graph := self._graph_for(size)) is not None:
+            digest.update(graph.digest().encode())
         return digest.hexdigest()
 
 

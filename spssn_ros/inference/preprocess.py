@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from spssn_ros.errors import BadImageError
 from spssn_ros.inference.config import Size
-from spssn_ros.models import Normalisation
+from spssn_ros.inference.fold_bn import fold_batch_norm
+from spssn_ros.models import Network, Normalisation, WeightsInfo
 
 
 def check_frame(rgb: NDArray[np.uint8]) -> None:
@@ -63,6 +64,11 @@ class FromUint8(nn.Module):
         self.register_buffer('scale', 1 / (255 * std))
         self.register_buffer('offset', -mean / std)
         self.register_buffer('inverse_temperature', torch.tensor(1 / temperature))
+
+    @classmethod
+    def deployed(cls, model: Network, info: WeightsInfo) -> 'FromUint8':
+        """Return a copy of a network as it runs outside training, batch norm folded."""
+        return cls(fold_batch_norm(model), info.normalisation, info.temperature).eval()
 
     def forward(self, frames: Tensor) -> Tensor:
         """Map (N, H, W, 3) uint8 to logits (N, C, ceil(H/stride), ceil(W/stride))."""

@@ -29,9 +29,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spssn_ros.errors import ConfigError, SpssnError
+from spssn_ros.errors import ConfigError, SpssnError, one_line
 from spssn_ros.inference.config import Size
-from spssn_ros.inference.fold_bn import fold_batch_norm
 from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.models import Network, QuantizedGraph, WeightsInfo
 
@@ -78,7 +77,7 @@ def quantize(
     from spssn_ros.inference.openvino_backend import prepared, to_openvino
 
     nncf.set_log_level(logging.ERROR)
-    network = FromUint8(fold_batch_norm(model), info.normalisation, info.temperature).eval()
+    network = FromUint8.deployed(model, info)
     advanced = nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE)
     try:
         # Its progress bars.
@@ -98,7 +97,7 @@ def quantize(
         # Of the frames.
         raise
     except Exception as error:  # NNCF's have no base of their own
-        reason = ' '.join(str(error).split())[:300]
+        reason = one_line(error, 300)
         raise SpssnError(
             f'cannot quantise the network at {size[0]}x{size[1]} ({reason}); try another '
             '--input-size'

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from spssn_ros.inference.backend import BatchBackend, Segmentation
 from spssn_ros.inference.config import InferenceConfig, Precision, Size
-from spssn_ros.inference.fold_bn import fold_batch_norm
 from spssn_ros.inference.plan import create_backend
 from spssn_ros.inference.preprocess import FromUint8, check_frame
 from spssn_ros.labels import LabelSet
@@ -60,9 +59,7 @@ class Segmenter:
 
     def _deploy(self) -> None:
         # Of a copy, so that the model stays on the CPU.
-        network = FromUint8(
-            fold_batch_norm(self._model), self.info.normalisation, self.info.temperature
-        ).eval()
+        network = FromUint8.deployed(self._model, self.info)
         self.backend, self.plan = create_backend(network, self.config, self._graph)
 
     @classmethod

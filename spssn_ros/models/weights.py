@@ -31,7 +31,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from spssn_ros.errors import ConfigError, WeightsError
+from spssn_ros.errors import ConfigError, WeightsError, one_line
 from spssn_ros.files import write_whole
 from spssn_ros.labels import LabelSet
 from spssn_ros.models.network import Network
@@ -196,8 +196,8 @@ def load_weights(name: str | os.PathLike[str]) -> tuple[Network, WeightsInfo]:
         model = create_model(info.model, len(info.label_set), **info.options)
         model.load_state_dict(tensors)
     except (ConfigError, RuntimeError, TypeError) as error:
-        reason = ' '.join(str(error).split())
-        raise WeightsError(f'{path} does not fit the network it names: {reason[:300]}') from error
+        reason = one_line(error, 300)
+        raise WeightsError(f'{path} does not fit the network it names: {reason}') from error
     _check_values(path, model)
     return model.eval(), info
 

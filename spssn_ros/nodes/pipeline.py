@@ -151,7 +151,7 @@ class Pipeline:
             raise
         except Exception as error:
             if len(jobs) == 1:
-                return [without_frames(error)]
+                return [error]
             # One by one the frame at fault is found, and costs only itself.
             return [result for job in jobs for result in self._segment([job])]
         network_ms = clock.lap_ms()

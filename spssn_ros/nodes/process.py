@@ -25,7 +25,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
-from spssn_ros.errors import SpssnError
+from spssn_ros.errors import SpssnError, one_line
 from spssn_ros.runtime import keep_freed_memory
 
 N = TypeVar('N', bound=Node)
@@ -59,7 +59,7 @@ def run_node(
         rclpy.init(args=args)
     # rclpy's own error types for bad arguments differ between distributions.
     except Exception as error:
-        print(f'{name}: {" ".join(str(error).split())}', file=sys.stderr)
+        print(f'{name}: {one_line(error)}', file=sys.stderr)
         return 2
     node: N | None = None
     numbers = (signal.SIGINT, signal.SIGTERM)
@@ -85,7 +85,7 @@ def run_node(
             # What the middleware cannot do: security that is not compiled in, a wrong profile.
             if not isinstance(error, RCLError):
                 raise
-            print(f'{name}: {" ".join(str(error).split())}', file=sys.stderr)
+            print(f'{name}: {one_line(error)}', file=sys.stderr)
             status = 2
     finally:
         # A second Ctrl-C must not interrupt what is being written at the end.

@@ -30,7 +30,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
-from spssn_ros.errors import GpuMemoryError, SpssnError
+from spssn_ros.errors import GpuMemoryError, SpssnError, one_line
 from spssn_ros.nodes.camera import Camera
 from spssn_ros.nodes.declare import declare_parameters
 from spssn_ros.nodes.diagnostics import age_ms, diagnostic_array
@@ -191,7 +191,7 @@ class SegmentNode(LifecycleNode):
         camera.statistics.rate_rejected.tick()
         text = str(error) if isinstance(error, SpssnError) else f'{error!r}'
         # What libraries say may have many lines.
-        text = ' '.join(text.split())[:600]
+        text = one_line(text, 600)
         camera.statistics.last_error = text
         if not camera.causes.due(text):
             return
@@ -247,7 +247,7 @@ class SegmentNode(LifecycleNode):
             return SetParametersResult(successful=False, reason=str(error))
         # Left to rclpy, it would end the node; the network at work still works.
         except Exception as error:
-            reason = ' '.join(f'{error!r}'.split())[:600]
+            reason = one_line(repr(error), 600)
             self.get_logger().error(f'parameters not changed: {reason}')
             return SetParametersResult(successful=False, reason=reason)
         for name, value in changed.items():

@@ -25,7 +25,7 @@ from spssn_ros.evaluation.temperature import calibrate
 from spssn_ros.evaluation.truth import TruthFormat
 from spssn_ros.inference.config import InputSize
 from spssn_ros.models import load_weights, save_weights
-from spssn_ros.tools.options import add_pairing_options
+from spssn_ros.tools.options import add_copy_options, add_pairing_options
 
 
 def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -42,13 +42,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     parser.add_argument('--image-topic', default=IMAGE_TOPIC, help='default: %(default)s')
     parser.add_argument('--label-topic', default=LABEL_TOPIC, help='default: %(default)s')
     add_pairing_options(parser)
-    parser.add_argument('--weights', required=True, help='weights file, or the name of shipped')
-    parser.add_argument(
-        '--input-size', default='auto', help='auto, native or WxH; default: %(default)s'
-    )
-    parser.add_argument(
-        '--output', required=True, type=Path, metavar='FILE', help='weights file to write'
-    )
+    add_copy_options(parser)
     parser.set_defaults(func=run)
 
 

@@ -28,9 +28,8 @@ from pathlib import Path
 
 import torch
 
-from spssn_ros.errors import ConfigError, SpssnError
+from spssn_ros.errors import ConfigError, SpssnError, one_line
 from spssn_ros.inference.config import Size, parse_size
-from spssn_ros.inference.fold_bn import fold_batch_norm
 from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.models import load_weights
 
@@ -138,7 +137,7 @@ def export(
     files = _output_files(output, export_format)
     _require_packages(export_format)
     model, info = load_weights(weights)
-    network = FromUint8(fold_batch_norm(model), info.normalisation, info.temperature).eval()
+    network = FromUint8.deployed(model, info)
     width, height = size or info.input_size
     example = torch.zeros(1, height, width, 3, dtype=torch.uint8)
     with torch.inference_mode():
@@ -156,7 +155,7 @@ def export(
         # That of a full disk names no file, and others one of the temporary folder's.
         raise OSError(error.errno, error.strerror, str(files[0])) from error
     except RuntimeError as error:
-        reason = ' '.join(str(error).split())[:300]
+        reason = one_line(error, 300)
         raise SpssnError(
             f'cannot export {info.model} of {weights} at {width}x{height} as '
             f'{export_format.value} ({reason}); try another --format or --input-size'

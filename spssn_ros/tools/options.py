@@ -43,6 +43,17 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--cpu-threads', type=int, default=0, help='0 for automatic')
 
 
+def add_copy_options(parser: argparse.ArgumentParser) -> None:
+    """Add which weights get a copy with something more in it, and where it goes."""
+    parser.add_argument('--weights', required=True, help='weights file, or the name of shipped')
+    parser.add_argument(
+        '--input-size', default='auto', help='auto, native or WxH; default: %(default)s'
+    )
+    parser.add_argument(
+        '--output', required=True, type=Path, metavar='FILE', help='weights file to write'
+    )
+
+
 def segmenter_from(args: argparse.Namespace) -> Segmenter:
     """Build the segmenter that the options describe.
 

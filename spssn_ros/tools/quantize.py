@@ -33,7 +33,7 @@ from spssn_ros.inference import InferenceConfig, Segmenter
 from spssn_ros.inference.config import BackendName, Device, InputSize, Precision
 from spssn_ros.inference.quantize import import_nncf, quantize
 from spssn_ros.models import load_weights, save_weights
-from spssn_ros.tools.options import add_pairing_options, slop_ns_of
+from spssn_ros.tools.options import add_copy_options, add_pairing_options, slop_ns_of
 
 
 def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -52,10 +52,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         '--label-topic', default='', help=f'truth; default: {LABEL_TOPIC} if the bag has it'
     )
     add_pairing_options(parser)
-    parser.add_argument('--weights', required=True, help='weights file, or the name of shipped')
-    parser.add_argument(
-        '--input-size', default='auto', help='auto, native or WxH; default: %(default)s'
-    )
+    add_copy_options(parser)
     parser.add_argument(
         '--frames',
         type=int,
@@ -63,9 +60,6 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         metavar='N',
         help='frames to calibrate on, evenly spaced; at most half of the bag is taken; default: '
         '%(default)s',
-    )
-    parser.add_argument(
-        '--output', required=True, type=Path, metavar='FILE', help='weights file to write'
     )
     parser.set_defaults(func=run)
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from spssn_ros.errors import ConfigError
+from spssn_ros.errors import ConfigError, one_line
 from spssn_ros.files import read_plain
 from spssn_ros.training.config import TrainConfig
 
@@ -67,7 +67,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f'cannot read {path}: {error.strerror}') from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f'{path} is not YAML: {" ".join(str(error).split())}') from error
+        raise ConfigError(f'{path} is not YAML: {one_line(error)}') from error
     if not isinstance(values, dict):
         raise ConfigError(f'{path} holds no "key: value" lines')
     return values

@@ -27,7 +27,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from spssn_ros.errors import WeightsError
+from spssn_ros.errors import WeightsError, one_line
 from spssn_ros.files import write_whole
 from spssn_ros.training.config import TrainConfig
 from spssn_ros.training.schedule import WeightAverage
@@ -110,7 +110,7 @@ def load_state(path: Path, state: RunState) -> dict[str, Any]:
         state.scaler.load_state_dict(counters['scaler'])
         _restore_optimizer(state.optimizer, _under('optimizer.', tensors))
     except _DAMAGE as error:
-        reason = ' '.join(str(error).split())[:300]
+        reason = one_line(error, 300)
         raise WeightsError(
             f'{path} cannot be resumed from ({reason}); train to another --output'
         ) from error

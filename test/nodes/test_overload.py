@@ -14,8 +14,8 @@
 """A node that gets more frames than it can do."""
 
 import copy
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,13 +29,8 @@ SCRIPT = Path(__file__).resolve().parents[2] / 'benchmarks' / 'overload.py'
 
 
 @pytest.fixture(scope='module')
-def overload() -> ModuleType:
-    spec = importlib.util.spec_from_file_location('overload', SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def overload(benchmark_module: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_module('overload')
 
 
 @pytest.mark.timeout(900)

@@ -14,9 +14,8 @@
 """The soak run finds what grows, and a short one finds nothing."""
 
 import csv
-import importlib.util
 import os
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,14 +30,8 @@ SCRIPT = Path(__file__).resolve().parents[2] / 'benchmarks' / 'soak.py'
 
 
 @pytest.fixture(scope='module')
-def soak() -> ModuleType:
-    spec = importlib.util.spec_from_file_location('soak', SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules['soak'] = module
-    spec.loader.exec_module(module)
-    return module
+def soak(benchmark_module: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_module('soak')
 
 
 def run(
