@@ -25,6 +25,7 @@ ROS_WHEELS ?= kilted
 PYTEST_ARGS ?=
 BENCH ?= models engine node
 MINUTES ?= 60
+JOBS ?= 2
 TIMES ?= 1000
 PACKAGE ?= imaging
 SAMPLE ?= 80
@@ -83,8 +84,8 @@ demo: setup  ## play a bag, segment and score it: [BAG= IMAGE_TOPIC= LABEL_TOPIC
 		$(if $(WEIGHTS),--weights '$(WEIGHTS)')
 
 .PHONY: test
-test: setup  ## run every test: [PYTEST_ARGS='-k name']
-	@$(RUN) python -m pytest $(PYTEST_ARGS)
+test: setup  ## run every test, [JOBS=2] at a time: [PYTEST_ARGS='-k name']
+	@$(RUN) python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: setup  ## check style and types

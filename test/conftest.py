@@ -27,6 +27,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give this process's tests a ROS domain of their own: others may run beside them."""
+    main, number = os.getpid(), 0
+    if hasattr(config, 'workerinput'):  # one of pytest-xdist's
+        main, number = os.getppid(), int(config.workerinput['workerid'].removeprefix('gw'))
+    # Domains above 101 collide with the ports that Linux hands out.
+    os.environ['ROS_DOMAIN_ID'] = str(1 + (main + 2 * number) % 101)
+
+
 @pytest.fixture(scope='session', autouse=True)
 def compiled_networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what is compiled away from the user's, and between tests and the nodes they start."""

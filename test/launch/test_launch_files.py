@@ -252,7 +252,6 @@ def run(monkeypatch: pytest.MonkeyPatch, no_profile: None) -> Callable[..., int]
     from launch.actions import IncludeLaunchDescription
     from launch.launch_description_sources import PythonLaunchDescriptionSource
 
-    monkeypatch.setenv('ROS_DOMAIN_ID', str(1 + os.getpid() % 101))
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
     def launch(name: str, *actions: Any, **arguments: str) -> int:

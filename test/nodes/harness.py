@@ -39,6 +39,8 @@ from spssn_ros.nodes.messages import image_message
 
 # A busy machine takes half a minute to load and compile even a tiny network.
 TIMEOUT_S = 120.0
+# Of this process's tests: the conftest above has chosen it.
+DOMAIN = int(os.environ['ROS_DOMAIN_ID'])
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -48,9 +50,8 @@ def environment(in_process: bool = False) -> dict[str, str]:
     Nodes within this process get a domain apart: rclpy keeps the lifecycle services of a destroyed
     node until it is garbage, and they would swallow requests meant for another process's node.
     """
-    domain = 1 + (os.getpid() + 50 * in_process) % 101
     return os.environ | {
-        'ROS_DOMAIN_ID': str(domain),
+        'ROS_DOMAIN_ID': str(DOMAIN % 101 + 1 if in_process else DOMAIN),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         'PYTHONPATH': os.pathsep.join([str(REPOSITORY), os.environ.get('PYTHONPATH', '')]),
         'PYTHONUNBUFFERED': '1',

@@ -130,7 +130,6 @@ def test_fast_dds_takes_the_profile() -> None:
         pytest.skip(shortage)
     environment = {k: v for k, v in os.environ.items() if k not in dds.USER_VARIABLES}
     environment |= {
-        'ROS_DOMAIN_ID': str(1 + os.getpid() % 101),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp',
     }

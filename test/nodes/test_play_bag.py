@@ -87,9 +87,7 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='module')
 def environment() -> dict[str, str]:
-    # Domains above 101 collide with the ports that Linux hands out.
     return {
-        'ROS_DOMAIN_ID': str(1 + os.getpid() % 100),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         'PYTHONPATH': os.pathsep.join(
             [str(Path(spssn_ros.__file__).parents[1]), os.environ.get('PYTHONPATH', '')]

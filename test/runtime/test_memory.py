@@ -40,11 +40,38 @@ for number in range(20):
 print(faults() - before)
 """
 
+THREADS_CODE = """
+import pathlib, re, sys, threading
+from spssn_ros.runtime import keep_freed_memory
+if sys.argv[1] == 'keep':
+    assert keep_freed_memory()
+def own_kib():
+    return int(re.search(r'RssAnon:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text())[1])
+# Twelve threads at once, so that each has the arena that glibc gives it; images one by one.
+turn = threading.Lock()
+everyone = threading.Barrier(13)
+def work():
+    bytearray(64 << 10)
+    everyone.wait()
+    with turn:
+        for _ in range(3):
+            image = bytearray(b'x') * (20 << 20)
+            del image
+    everyone.wait()
+    everyone.wait()
+for _ in range(12):
+    threading.Thread(target=work, daemon=True).start()
+everyone.wait()
+before = own_kib()
+everyone.wait()
+print((own_kib() - before) >> 10)
+"""
 
-def page_faults(mode: str) -> int:
+
+def run(code: str, mode: str) -> int:
     variables = {name: value for name, value in os.environ.items() if 'MALLOC_' not in name}
     done = subprocess.run(
-        [sys.executable, '-c', CODE, mode],
+        [sys.executable, '-c', code, mode],
         capture_output=True,
         text=True,
         check=True,
@@ -53,13 +80,22 @@ def page_faults(mode: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.skipif(
+WITH_GLIBC = pytest.mark.skipif(
     not hasattr(ctypes.CDLL(None), 'mallopt'), reason='the C library has no mallopt'
 )
+
+
+@WITH_GLIBC
 def test_large_blocks_are_used_again_without_a_page_fault() -> None:
     # 20 blocks of 2 MiB and 20 of 6 MiB: 40 960 pages, if each came fresh.
-    assert page_faults('default') > 5_000
-    assert page_faults('keep') < 500
+    assert run(CODE, 'default') > 5_000
+    assert run(CODE, 'keep') < 500
+
+
+@WITH_GLIBC
+def test_threads_do_not_each_keep_an_images_memory() -> None:
+    # Images of 20 MiB in twelve threads.
+    assert run(THREADS_CODE, 'keep') < 70
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
