@@ -15,7 +15,7 @@
 
 import math
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -38,7 +38,7 @@ from spssn_ros.evaluation.shares import Share, deal
 from spssn_ros.evaluation.truth import TruthFormat, recorded_labels, truth_labels
 from spssn_ros.imaging import decode_compressed, to_rgb
 from spssn_ros.imaging.degradation import Degradation, degrade, fixed_damage
-from spssn_ros.inference import Segmenter
+from spssn_ros.inference import Segmentation, Segmenter
 from spssn_ros.labels import LabelSet
 from spssn_ros.runtime import map_ahead
 
@@ -213,13 +213,12 @@ def evaluate(
     start = first = time.perf_counter()
     for share in shares:
         source = share.source
-        with closing(decoded_frames(share, config, label_set)) as frames:
-            for frame in frames:
-                prediction, confidence = frame.prediction, None
-                if segmenter is not None and frame.rgb is not None:
-                    segmentation = segmenter(frame.rgb, config.calibration)
-                    prediction, confidence = segmentation.labels, segmentation.confidence
-                assert prediction is not None
+        with (
+            closing(decoded_frames(share, config, label_set)) as frames,
+            closing(_predicted(frames, segmenter, config.calibration)) as predicted,
+        ):
+            for frame, segmentation in predicted:
+                prediction, confidence = segmentation.labels, segmentation.confidence
                 try:
                     result.matrix.update(frame.truth, prediction)
                     if result.instances is not None and frame.instances is not None:
@@ -244,6 +243,23 @@ def evaluate(
     few = result.frames <= 1
     result.fps = result.frames / (end - start) if few else (result.frames - 1) / (end - first)
     return result
+
+
+def _predicted(
+    frames: Iterable[DecodedFrame], segmenter: Segmenter | None, with_confidence: bool
+) -> Generator[tuple[DecodedFrame, Segmentation], None, None]:
+    """Yield frames with what is predicted for them, by the network or in the bag."""
+
+    def picture(frame: DecodedFrame) -> Rgb:
+        assert frame.rgb is not None
+        return frame.rgb
+
+    if segmenter is not None:
+        yield from segmenter.stream(frames, picture, with_confidence)
+        return
+    for frame in frames:
+        assert frame.prediction is not None
+        yield frame, Segmentation(frame.prediction)
 
 
 def decoded_frames(

@@ -13,7 +13,7 @@
 # limitations under the License.
 """What a backend is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -75,3 +75,23 @@ class BatchBackend(Backend, Protocol):
         with_confidence: bool,
     ) -> list[Segmentation]:
         """Segment frames of one size, as `segment` does each of them."""
+
+
+@runtime_checkable
+class AheadBackend(Backend, Protocol):
+    """Runs one network on a device that takes the next frame while it computes one.
+
+    Attributes:
+        max_begun: most frames begun and not yet ended.
+
+    """
+
+    max_begun: int
+
+    def begin(
+        self, rgb: NDArray[np.uint8], input_size: Size, output_size: Size, with_confidence: bool
+    ) -> Callable[[], Segmentation]:
+        """Hand a frame to the device; what is returned waits for the result of `segment`.
+
+        Frames are ended once each, in the order in which they were begun.
+        """

@@ -14,7 +14,7 @@
 """Inference by PyTorch on CUDA: a frame goes up, labels come down, all between is one graph."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -34,6 +34,7 @@ from spssn_ros.models.blocks import PyramidPooling
 
 _MAX_PROGRAMS = 6
 _MAX_BATCH = 4
+_LANES = 2
 
 
 class CudaBackend:
@@ -41,7 +42,7 @@ class CudaBackend:
 
     For each shape of work (frames, input size, output size, confidence or not) buffers are
     allocated and a graph is captured once; the six used last are kept. A frame is then a copy from
-    pinned memory, one launch, and one copy back.
+    pinned memory, one launch, and one copy back; the next frame may go up meanwhile.
 
     Args:
         network: batch norm folded, on the CPU.
@@ -50,6 +51,7 @@ class CudaBackend:
 
     Attributes:
         max_batch: most frames at once.
+        max_begun: most begun and not yet ended.
 
     Raises:
         GpuMemoryError: the network does not fit.
@@ -57,6 +59,7 @@ class CudaBackend:
     """
 
     max_batch = _MAX_BATCH
+    max_begun = _LANES
 
     def __init__(
         self, network: FromUint8, precision: Precision, queue: DeviceQueue | None = None
@@ -79,7 +82,13 @@ class CudaBackend:
         """See `Backend.segment`; GpuMemoryError where a frame does not fit."""
         return self.segment_batch([rgb], input_size, output_size, with_confidence)[0]
 
-    @torch.inference_mode()
+    def begin(
+        self, rgb: NDArray[np.uint8], input_size: Size, output_size: Size, with_confidence: bool
+    ) -> Callable[[], Segmentation]:
+        """See `AheadBackend.begin`; GpuMemoryError, here or there, where a frame does not fit."""
+        end = self._begin([rgb], _Shape(1, input_size, output_size, with_confidence))
+        return lambda: end()[0]
+
     def segment_batch(
         self,
         frames: Sequence[NDArray[np.uint8]],
@@ -88,9 +97,20 @@ class CudaBackend:
         with_confidence: bool,
     ) -> list[Segmentation]:
         """See `BatchBackend.segment_batch`; GpuMemoryError where the frames do not fit."""
-        shape = _Shape(len(frames), input_size, output_size, with_confidence)
-        with explained(f'network input {input_size[0]}x{input_size[1]}'):
-            return self._program(shape).run(frames)
+        return self._begin(frames, _Shape(len(frames), input_size, output_size, with_confidence))()
+
+    def _begin(
+        self, frames: Sequence[NDArray[np.uint8]], shape: '_Shape'
+    ) -> Callable[[], list[Segmentation]]:
+        occasion = 'network input {}x{}'.format(*shape.input_size)
+        with explained(occasion), torch.inference_mode():
+            end = self._program(shape).begin(frames)
+
+        def explained_end() -> list[Segmentation]:
+            with explained(occasion):
+                return end()
+
+        return explained_end
 
     def _program(self, shape: '_Shape') -> '_Program':
         if shape in self._programs:
@@ -124,6 +144,16 @@ class _Shape:
     with_confidence: bool
 
 
+class _Lane:
+    """Where one frame, or batch, lies before and after the work."""
+
+    def __init__(self, queue: DeviceQueue, taken: tuple[int, ...], given: tuple[int, ...]) -> None:
+        self.host_frames = queue.host_buffer(taken)
+        self.host_result = queue.host_buffer(given)
+        with queue.entered():
+            self.frames = torch.zeros(taken, dtype=torch.uint8, device=queue.device)
+
+
 class _Program:
     """The buffers of one shape, and the work between them, which always uses the same memory."""
 
@@ -133,8 +163,7 @@ class _Program:
         self._queue, self._shape = queue, shape
         taken = (shape.frames, *shape.input_size[::-1], 3)
         given = (1 + shape.with_confidence, shape.frames, *shape.output_size[::-1])
-        self._host_frames = queue.host_buffer(taken)
-        self._host_result = queue.host_buffer(given)
+        self._free = [_Lane(queue, taken, given) for _ in range(_LANES)]
         with queue.entered():
             self._frames = torch.zeros(taken, dtype=torch.uint8, device=queue.device)
             self._result = torch.zeros(given, dtype=torch.uint8, device=queue.device)
@@ -145,22 +174,39 @@ class _Program:
         # A graph knows them by their address only.
         self._matrices = matrices
 
-    def run(self, frames: Sequence[NDArray[np.uint8]]) -> list[Segmentation]:
-        """Segment as many frames as the shape has."""
-        staged = self._host_frames.numpy()
-        for i, rgb in enumerate(frames):
-            staged[i] = resize_frame(rgb, self._shape.input_size)
-        with self._queue.entered():
-            self._frames.copy_(self._host_frames, non_blocking=True)
-            self._repeat()
-            self._host_result.copy_(self._result, non_blocking=True)
-        self._queue.wait()
-        # The buffer belongs to the next frame.
-        labels, *confidence = self._host_result.numpy().copy()
-        return [
-            Segmentation(labels[i], *(plane[i] for plane in confidence))
-            for i in range(len(frames))
-        ]
+    def begin(self, frames: Sequence[NDArray[np.uint8]]) -> Callable[[], list[Segmentation]]:
+        """Begin as many frames as the shape has; what is returned waits for them."""
+        lane = self._free.pop()
+        try:
+            staged = lane.host_frames.numpy()
+            for i, rgb in enumerate(frames):
+                staged[i] = resize_frame(rgb, self._shape.input_size)
+            with self._queue.uploading():
+                lane.frames.copy_(lane.host_frames, non_blocking=True)
+            with self._queue.entered():
+                self._frames.copy_(lane.frames)
+                self._repeat()
+                lane.host_result.copy_(self._result, non_blocking=True)
+            wait = self._queue.mark()
+        except BaseException:
+            # What was queued may still read from the lane.
+            self._queue.wait()
+            self._free.append(lane)
+            raise
+
+        def end() -> list[Segmentation]:
+            try:
+                wait()
+                # The buffer belongs to another frame afterwards.
+                labels, *confidence = lane.host_result.numpy().copy()
+            finally:
+                self._free.append(lane)
+            return [
+                Segmentation(labels[i], *(plane[i] for plane in confidence))
+                for i in range(len(frames))
+            ]
+
+        return end
 
 
 def _compute(

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The calls of CUDA itself: a stream, pinned memory, graphs."""
+"""The calls of CUDA itself: streams, pinned memory, graphs."""
 
 import contextlib
 import logging
@@ -47,8 +47,17 @@ class DeviceQueue(Protocol):
     def entered(self) -> AbstractContextManager[object]:
         """Return a context in which what is called goes into the queue."""
 
+    def uploading(self) -> AbstractContextManager[object]:
+        """Return a context for copies to the device, which run beside what is in the queue.
+
+        The queue does what comes into it later when the copies are done.
+        """
+
     def prepare(self, work: Callable[[], None]) -> Callable[[], None]:
         """Run the work and return what repeats it, on the same tensors, at the least cost."""
+
+    def mark(self) -> Callable[[], None]:
+        """Return what waits until everything that is now in the queue is done."""
 
     def wait(self) -> None:
         """Wait until everything in the queue is done."""
@@ -58,7 +67,7 @@ class DeviceQueue(Protocol):
 
 
 class CudaQueue:
-    """A stream of its own on a CUDA device; work is repeated as a captured graph.
+    """Streams of its own on a CUDA device; work is repeated as a captured graph.
 
     Args:
         device: of type cuda.
@@ -68,6 +77,7 @@ class CudaQueue:
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self._stream = torch.cuda.Stream(device)
+        self._uploads = torch.cuda.Stream(device)
 
     def host_buffer(self, shape: tuple[int, ...]) -> Tensor:
         """See `DeviceQueue.host_buffer`: pinned."""
@@ -76,6 +86,15 @@ class CudaQueue:
     def entered(self) -> AbstractContextManager[object]:
         """See `DeviceQueue.entered`."""
         return torch.cuda.stream(self._stream)
+
+    @contextlib.contextmanager
+    def uploading(self) -> Iterator[None]:
+        """See `DeviceQueue.uploading`: on a stream of their own."""
+        try:
+            with torch.cuda.stream(self._uploads):
+                yield
+        finally:
+            self._stream.wait_stream(self._uploads)
 
     def prepare(self, work: Callable[[], None]) -> Callable[[], None]:
         """See `DeviceQueue.prepare`; where capturing fails, the work itself is what repeats it."""
@@ -99,6 +118,10 @@ class CudaQueue:
                 self.release()
                 return work
         return graph.replay
+
+    def mark(self) -> Callable[[], None]:
+        """See `DeviceQueue.mark`."""
+        return self._stream.record_event().synchronize
 
     def wait(self) -> None:
         """See `DeviceQueue.wait`."""

@@ -14,17 +14,22 @@
 """The engine: an RGB frame in, labels at its size out."""
 
 import os
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spssn_ros.inference.backend import BatchBackend, Segmentation
+from spssn_ros.inference.backend import AheadBackend, BatchBackend, Segmentation
 from spssn_ros.inference.config import InferenceConfig, Precision, Size
 from spssn_ros.inference.plan import create_backend
 from spssn_ros.inference.preprocess import FromUint8, check_frame
 from spssn_ros.labels import LabelSet
 from spssn_ros.models import Network, QuantizedGraph, WeightsInfo, load_graph, load_weights
+
+T = TypeVar('T')
 
 
 class Segmenter:
@@ -156,6 +161,48 @@ class Segmenter:
         frame = (frames[0].shape[1], frames[0].shape[0])
         size = self.input_size_for(frame)
         return self.backend.segment_batch(frames, size, frame, with_confidence)
+
+    def stream(
+        self,
+        items: Iterable[T],
+        picture: Callable[[T], NDArray[np.uint8]],
+        with_confidence: bool = False,
+    ) -> Generator[tuple[T, Segmentation], None, None]:
+        """Yield (item, result) of frames in a row: as calls one by one, faster on a GPU.
+
+        There the next frame is taken from `items`, and goes up, while one is computed; what it
+        raises comes instead of that one's result.
+
+        Args:
+            items: what the frames are taken from.
+            picture: gives the (H, W, 3) uint8 RGB of an item.
+            with_confidence: also return the winning class's probability.
+
+        Raises:
+            BadImageError, GpuMemoryError: as a call.
+
+        """
+        most = self.backend.max_begun if isinstance(self.backend, AheadBackend) else 1
+        begun: deque[tuple[T, Callable[[], Segmentation]]] = deque()
+        try:
+            for item in items:
+                begun.append((item, self._begin(picture(item), with_confidence)))
+                if len(begun) == most:
+                    done, end = begun.popleft()
+                    yield done, end()
+            while begun:
+                done, end = begun.popleft()
+                yield done, end()
+        finally:
+            for _, end in begun:
+                end()
+
+    def _begin(self, rgb: NDArray[np.uint8], with_confidence: bool) -> Callable[[], Segmentation]:
+        if not isinstance(self.backend, AheadBackend):
+            return partial(self, rgb, with_confidence)
+        check_frame(rgb)
+        frame = (rgb.shape[1], rgb.shape[0])
+        return self.backend.begin(rgb, self.input_size_for(frame), frame, with_confidence)
 
 
 def wanted_graph(

@@ -18,7 +18,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 
@@ -116,8 +116,10 @@ def segment_frames(source: FrameSource, segmenter: Segmenter, folder: Path) -> i
         video = None
         if source.rate_hz:
             video = stack.enter_context(OverlayVideo(folder / 'overlay.mp4', source.rate_hz))
-        for frame in tqdm(source.frames, total=source.total, unit='frame', disable=None):
-            labels = segmenter(frame.rgb).labels
+        frames = tqdm(source.frames, total=source.total, unit='frame', disable=None)
+        segmented = closing(segmenter.stream(frames, lambda frame: frame.rgb))
+        for frame, segmentation in stack.enter_context(segmented):
+            labels = segmentation.labels
             overlay = painter.overlay(frame.rgb, labels)
             if not count:
                 # Not before there is something to put there.

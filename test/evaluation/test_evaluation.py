@@ -25,6 +25,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from red_segmenter import RedSegmenter
 
 from spssn_ros.bags.writer import BagWriter, Storage
 from spssn_ros.errors import BagError, ConfigError
@@ -54,19 +55,6 @@ KEYS = [
     'device',
     'fps',
 ]
-
-
-class RedSegmenter:
-    """Takes a pixel's red value for its class, so that a bag's images say what is predicted."""
-
-    description = 'red'
-
-    def __init__(self) -> None:
-        self.frames: list[np.ndarray] = []
-
-    def __call__(self, rgb: np.ndarray, with_confidence: bool = False) -> Segmentation:
-        self.frames.append(rgb)
-        return Segmentation(rgb[..., 0])
 
 
 def colored(labels: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from red_segmenter import RedSegmenter
 
 from spssn_ros.bags.labelled import LabelledFrame, write_labelled_bag
 from spssn_ros.bags.writer import BagWriter, Storage
@@ -27,17 +28,9 @@ from spssn_ros.evaluation.categories import categories_for
 from spssn_ros.evaluation.evaluate import EvaluationConfig, evaluate
 from spssn_ros.evaluation.instance import InstanceScores
 from spssn_ros.evaluation.instance_truth import InstanceImages, instance_ids
-from spssn_ros.inference import Segmentation
 from spssn_ros.labels import CITYSCAPES, LabelSet
 
 CAR, PERSON, ROAD = 13, 11, 0
-
-
-class RedSegmenter:
-    description = 'red'
-
-    def __call__(self, rgb: np.ndarray, with_confidence: bool = False) -> Segmentation:
-        return Segmentation(rgb[..., 0])
 
 
 def ids(number: int) -> np.ndarray:

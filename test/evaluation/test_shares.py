@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from red_segmenter import RedSegmenter
 
 from spssn_ros.bags.writer import BagWriter
 from spssn_ros.errors import BagError
@@ -27,24 +28,10 @@ from spssn_ros.evaluation.evaluate import EvaluationConfig, evaluate
 from spssn_ros.evaluation.pairing import BagPairs
 from spssn_ros.evaluation.result import EvaluationResult
 from spssn_ros.evaluation.shares import Share, deal
-from spssn_ros.inference import Segmentation
 from spssn_ros.labels import LabelSet
 
 SECOND = 1_000_000_000
 WriteBag = Callable[..., Path]
-
-
-class RedSegmenter:
-    """Takes a pixel's red value for its class; what it has seen says who worked on what."""
-
-    description = 'red'
-
-    def __init__(self) -> None:
-        self.seen: list[int] = []
-
-    def __call__(self, rgb: np.ndarray, with_confidence: bool = False) -> Segmentation:
-        self.seen.append(int(rgb[0, 0, 2]))
-        return Segmentation(rgb[..., 0])
 
 
 def work(sizes: list[int]) -> list[Share]:
@@ -118,7 +105,7 @@ def test_parts_add_up_to_the_whole(
     def part(rank: int, of: int) -> tuple[EvaluationResult, list[int]]:
         segmenter: Any = RedSegmenter()
         result = evaluate(config, three_classes, segmenter, rank=rank, processes=of)
-        return result, segmenter.seen
+        return result, [int(rgb[0, 0, 2]) for rgb in segmenter.frames]
 
     whole, everything = part(0, 1)
     merged, seen = part(0, count)

@@ -15,7 +15,8 @@
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ import torch
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from spssn_ros.errors import GpuMemoryError
+from spssn_ros.errors import BadImageError, GpuMemoryError
 from spssn_ros.inference import InferenceConfig, Segmenter, cuda_backend, plan
 from spssn_ros.inference.config import Device, Precision
 from spssn_ros.inference.cuda_backend import CudaBackend
@@ -36,6 +37,7 @@ from spssn_ros.models import MODEL_NAMES, create_model, load_weights
 
 Paint = Callable[..., np.ndarray]
 SIZE = (117, 77)
+FLOAT32 = Precision.FLOAT32
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason='no CUDA GPU')
 
@@ -47,6 +49,7 @@ class HostQueue:
         self.device = torch.device(device)
         self.prepared = self.repeated = self.released = 0
         self.errors: list[RuntimeError] = []
+        self.done: list[str] = []
 
     def host_buffer(self, shape: tuple[int, ...]) -> torch.Tensor:
         # Rubbish, as fresh pinned memory may hold.
@@ -54,6 +57,15 @@ class HostQueue:
 
     def entered(self) -> contextlib.AbstractContextManager[object]:
         return contextlib.nullcontext()
+
+    @contextlib.contextmanager
+    def uploading(self) -> Iterator[None]:
+        self.done.append('upload')
+        yield
+
+    def mark(self) -> Callable[[], None]:
+        self.done.append('begun')
+        return partial(self.done.append, 'waited')
 
     def prepare(self, work: Callable[[], None]) -> Callable[[], None]:
         if self.errors:
@@ -79,6 +91,18 @@ def deploy(weights: Path, precision: Precision, queue: Any) -> CudaBackend:
     return CudaBackend(
         FromUint8(fold_batch_norm(model), info.normalisation).eval(), precision, queue
     )
+
+
+def on_queue(weights: Path, queue: HostQueue, monkeypatch: pytest.MonkeyPatch) -> Segmenter:
+    """A segmenter that takes its device to be CUDA."""
+    with monkeypatch.context() as patch:
+        patch.setattr(plan, 'CudaBackend', lambda *args: CudaBackend(args[0], FLOAT32, queue))
+        patch.setattr(torch.cuda, 'is_available', lambda: True)
+        return Segmenter(*load_weights(weights), InferenceConfig.parse('cuda'))
+
+
+def fails() -> None:
+    raise RuntimeError('the device is lost')
 
 
 @pytest.fixture
@@ -155,6 +179,48 @@ def test_frames_in_a_batch_are_answered_as_alone(backend: CudaBackend, picture: 
         assert (result.labels == alone.labels).mean() > 0.999
         assert result.labels.shape == (120, 160)
     assert (batch[0].labels != batch[1].labels).mean() > 0.02
+
+
+def test_the_next_frame_of_a_stream_goes_up_while_one_is_computed(
+    random_weights: Path, queue: HostQueue, picture: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmenter = on_queue(random_weights, queue, monkeypatch)
+    frames = [picture(*SIZE) ^ np.uint8(60 * i) for i in range(4)]
+    # A frame of another size among them has buffers of its own.
+    frames[2] = np.ascontiguousarray(frames[2][:64, :64])
+    expected = [segmenter(rgb, True) for rgb in frames]
+    queue.done.clear()
+    results = list(segmenter.stream(enumerate(frames), lambda item: item[1], True))
+    first, then = ['upload', 'begun'], ['upload', 'begun', 'waited']
+    assert queue.done == [*first, *then, *then, *then, 'waited']
+    assert [item[0] for item, _ in results] == [0, 1, 2, 3]
+    for (_, result), alone in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(result.labels, alone.labels)
+        np.testing.assert_array_equal(result.confidence, alone.confidence)
+
+
+def test_a_stream_that_ends_early_leaves_nothing_begun(
+    random_weights: Path, queue: HostQueue, picture: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmenter = on_queue(random_weights, queue, monkeypatch)
+    rgb = picture(*SIZE)
+    expected = segmenter(rgb).labels
+    for _ in range(3):
+        # Closed by its user, ended by a frame, ended by the device: more often than buffers are.
+        stream = segmenter.stream([rgb] * 4, lambda frame: frame)
+        next(stream)
+        stream.close()
+        with pytest.raises(BadImageError):
+            list(segmenter.stream([rgb, rgb[..., :2]], lambda frame: frame))
+        monkeypatch.setattr(queue, 'mark', fails)
+        with pytest.raises(RuntimeError, match='lost'):
+            list(segmenter.stream([rgb], lambda frame: frame))
+        monkeypatch.setattr(queue, 'mark', lambda: fails)
+        with pytest.raises(RuntimeError, match='lost'):
+            list(segmenter.stream([rgb], lambda frame: frame))
+        monkeypatch.undo()
+    assert queue.done.count('begun') == queue.done.count('waited')
+    np.testing.assert_array_equal(segmenter(rgb).labels, expected)
 
 
 def test_a_shape_is_prepared_once_and_few_are_kept(
@@ -303,6 +369,17 @@ def test_a_gpu_agrees_with_the_cpu(
         assert np.abs(result.confidence.astype(int) - expected.confidence).mean() < 8
         again = backend.segment(rgb, SIZE, SIZE, True)
         np.testing.assert_array_equal(again.labels, result.labels)
+
+
+@needs_cuda
+def test_a_stream_on_a_gpu_gives_what_calls_give(random_weights: Path, picture: Paint) -> None:
+    segmenter = Segmenter.from_weights(random_weights, device='cuda', precision='float16')
+    frames = [np.roll(picture(640, 480), 11 * i, 1) for i in range(50)]
+    expected = [segmenter(rgb).labels for rgb in frames]
+    for _ in range(5):
+        streamed = segmenter.stream(frames, lambda rgb: rgb)
+        for (_, result), labels in zip(streamed, expected, strict=True):
+            np.testing.assert_array_equal(result.labels, labels)
 
 
 @needs_cuda
