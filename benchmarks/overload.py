@@ -35,6 +35,7 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from sensor_msgs.msg import Image
 
@@ -75,7 +76,12 @@ def flood(size: str, rate_hz: float) -> None:
     message, due = street_image(size), time.monotonic()
     while rclpy.ok():
         stamp(message)
-        publisher.publish(message)
+        try:
+            publisher.publish(message)
+        except RCLError:
+            # A signal has come since the look at ok().
+            if rclpy.ok():
+                raise
         # What could not be sent in time is left out, not made up for.
         due = max(due + 1 / rate_hz, time.monotonic() - 1 / rate_hz)
         time.sleep(max(0.0, due - time.monotonic()))

@@ -39,7 +39,7 @@ from spssn_ros.nodes.load import load_pipeline, reachable
 from spssn_ros.nodes.parameters import PARAMETERS, Settings
 from spssn_ros.nodes.pipeline import Frame, Pipeline
 from spssn_ros.nodes.process import run_node
-from spssn_ros.runtime import Worker
+from spssn_ros.runtime import Worker, give_back_freed_memory
 
 
 class SegmentNode(LifecycleNode):
@@ -97,6 +97,7 @@ class SegmentNode(LifecycleNode):
         if self._pipeline is None:
             return TransitionCallbackReturn.FAILURE
         self._on_worker(partial(self._show, self._pipeline))
+        give_back_freed_memory()
         self._introduce(self._pipeline)
         return TransitionCallbackReturn.SUCCESS
 
@@ -227,6 +228,7 @@ class SegmentNode(LifecycleNode):
         self._pipeline = None
         if torch.cuda.is_available():
             self._on_worker(torch.cuda.empty_cache)
+        give_back_freed_memory()
 
     # Parameters
 
@@ -258,6 +260,7 @@ class SegmentNode(LifecycleNode):
             self._pipeline = pipeline
             self._on_worker(partial(self._show, pipeline))
             if 'weights' in changed:
+                give_back_freed_memory()
                 self._introduce(pipeline)
         if 'diagnostics_period' in changed:
             self._diagnostics_timer.timer_period_ns = int(settings.diagnostics_period * 1e9)

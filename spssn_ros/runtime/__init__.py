@@ -16,7 +16,7 @@
 from spssn_ros.runtime.causes import Causes
 from spssn_ros.runtime.mailbox import Mailbox, SlotCounts
 from spssn_ros.runtime.map_ahead import map_ahead
-from spssn_ros.runtime.memory import keep_freed_memory
+from spssn_ros.runtime.memory import give_back_freed_memory, keep_freed_memory
 from spssn_ros.runtime.sample import EvenSample
 from spssn_ros.runtime.statistics import Durations, Percentiles, Rate
 from spssn_ros.runtime.worker import Worker
@@ -30,6 +30,7 @@ __all__ = [
     'Rate',
     'SlotCounts',
     'Worker',
+    'give_back_freed_memory',
     'keep_freed_memory',
     'map_ahead',
 ]

@@ -49,7 +49,7 @@ def test_live_scores_equal_offline_scores(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=300,
     )
     assert run.returncode == 0, run.stdout + run.stderr
     live = json.loads((output / 'scores.json').read_text())
@@ -74,7 +74,7 @@ def test_a_missing_bag_is_one_line(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert run.returncode == 2
     assert run.stderr == 'spssn: bag nobag does not exist; check the path\n'

@@ -54,6 +54,7 @@ def test_a_rate_that_the_publisher_cannot_keep_is_no_peak() -> None:
     assert find_peak(lambda rate: timing(rate, 1.0), guess_hz=60.0) is None
 
 
+@pytest.mark.alone
 def test_a_real_node_is_measured(tiny_weights: Path) -> None:
     found = benchmark_node((96, 64), [10.0], 1.0, str(tiny_weights))
     alone, steady = found.timings

@@ -33,6 +33,7 @@ def overload(benchmark_module: Callable[[str], ModuleType]) -> ModuleType:
     return benchmark_module('overload')
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(900)
 def test_a_flooded_node_stays_quick_flat_and_honest(tmp_path: Path) -> None:
     words = ['--seconds', '15', '--output', str(tmp_path)]

@@ -15,6 +15,7 @@
 
 import json
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -244,11 +245,12 @@ def test_live_parameters_and_refusals(peer: Any, run_node: Any, tiny_weights: Pa
     assert peer.spin_until(lambda: len(diagnostics) >= 5, 5.0)
     assert set_parameter(peer, 'max_rate', 2.0).successful
     labels.clear()
+    start_s = time.monotonic()
     for _ in range(30):
         publisher.publish(message)
         peer.spin(0.1)
-    # Three seconds at two a second, and one more for the frame at the start.
-    assert 1 <= len(labels) <= 8
+    # Two a second, one more at the start, and one that was under way.
+    assert 1 <= len(labels) <= 2 * (time.monotonic() - start_s) + 2
 
 
 def test_a_swap_of_weights_keeps_the_subscription(

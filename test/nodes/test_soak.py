@@ -77,6 +77,7 @@ def test_what_grows_is_found(
     assert run(soak, minutes, **{name: per_hour})[1] == [fault]
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(900)
 def test_a_short_run_of_the_real_node_passes(tmp_path: Path, tiny_weights: Path) -> None:
     second = tmp_path / 'second.safetensors'

@@ -20,7 +20,7 @@ import sys
 
 import pytest
 
-from spssn_ros.runtime import keep_freed_memory, memory
+from spssn_ros.runtime import give_back_freed_memory, keep_freed_memory, memory
 
 CODE = """
 import array, resource, sys
@@ -67,6 +67,21 @@ everyone.wait()
 print((own_kib() - before) >> 10)
 """
 
+NETWORK_CODE = """
+import pathlib, re
+from spssn_ros.runtime import give_back_freed_memory, keep_freed_memory
+def own_kib():
+    return int(re.search(r'RssAnon:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text())[1])
+assert keep_freed_memory()
+blocks = [bytearray(b'x') * (200 << 10) for _ in range(500)]
+# Every tenth stays in use.
+kept = blocks[::10]
+del blocks
+before = own_kib()
+give_back_freed_memory()
+print((before - own_kib()) >> 10)
+"""
+
 
 def run(code: str, mode: str) -> int:
     variables = {name: value for name, value in os.environ.items() if 'MALLOC_' not in name}
@@ -98,6 +113,13 @@ def test_threads_do_not_each_keep_an_images_memory() -> None:
     assert run(THREADS_CODE, 'keep') < 70
 
 
+@WITH_GLIBC
+def test_memory_between_what_stays_is_given_back() -> None:
+    # 90 of 98 MiB, less the rest of a page each.
+    assert run(NETWORK_CODE, '') > 80
+
+
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory.ctypes, 'CDLL', lambda name: object())
     assert not keep_freed_memory()
+    give_back_freed_memory()
