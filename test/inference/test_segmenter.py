@@ -18,7 +18,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,26 @@ def test_confidence_comes_only_when_asked_for(segmenter: Segmenter, picture: Pai
     plain, full = segmenter(rgb), segmenter(rgb, with_confidence=True)
     assert plain.confidence is None
     np.testing.assert_array_equal(plain.labels, full.labels)
+
+
+def test_a_stream_on_the_cpu_gives_each_result_before_it_takes_the_next_frame(
+    segmenter: Segmenter, picture: Paint
+) -> None:
+    frames = [np.roll(picture(*SIZE), 11 * i, 1) for i in range(3)]
+    taken = []
+
+    def camera() -> Iterator[int]:
+        for number in range(3):
+            taken.append(number)
+            yield number
+
+    stream = segmenter.stream(camera(), lambda number: frames[number], with_confidence=True)
+    for expected, (number, result) in enumerate(stream):
+        assert (number, taken[-1]) == (expected, expected)
+        alone = segmenter(frames[number], with_confidence=True)
+        np.testing.assert_array_equal(result.labels, alone.labels)
+        np.testing.assert_array_equal(result.confidence, alone.confidence)
+    assert taken == [0, 1, 2]
 
 
 def test_frames_are_resized_to_the_input_size_and_labels_back(
