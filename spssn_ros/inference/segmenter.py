@@ -137,9 +137,7 @@ class Segmenter:
             GpuMemoryError: the GPU has too little memory left; see `move_to_cpu`.
 
         """
-        check_frame(rgb)
-        frame = (rgb.shape[1], rgb.shape[0])
-        return self.backend.segment(rgb, self.input_size_for(frame), frame, with_confidence)
+        return self.backend.segment(rgb, *self._sizes(rgb), with_confidence)
 
     def batch(
         self, frames: Sequence[NDArray[np.uint8]], with_confidence: bool = False
@@ -156,11 +154,8 @@ class Segmenter:
         """
         if len(frames) == 1 or not isinstance(self.backend, BatchBackend):
             return [self(rgb, with_confidence) for rgb in frames]
-        for rgb in frames:
-            check_frame(rgb)
-        frame = (frames[0].shape[1], frames[0].shape[0])
-        size = self.input_size_for(frame)
-        return self.backend.segment_batch(frames, size, frame, with_confidence)
+        sizes = [self._sizes(rgb) for rgb in frames]
+        return self.backend.segment_batch(frames, *sizes[0], with_confidence)
 
     def stream(
         self,
@@ -200,9 +195,13 @@ class Segmenter:
     def _begin(self, rgb: NDArray[np.uint8], with_confidence: bool) -> Callable[[], Segmentation]:
         if not isinstance(self.backend, AheadBackend):
             return partial(self, rgb, with_confidence)
+        return self.backend.begin(rgb, *self._sizes(rgb), with_confidence)
+
+    def _sizes(self, rgb: NDArray[np.uint8]) -> tuple[Size, Size]:
+        """Check a frame; return the size at which it enters the network, and its own."""
         check_frame(rgb)
         frame = (rgb.shape[1], rgb.shape[0])
-        return self.backend.begin(rgb, self.input_size_for(frame), frame, with_confidence)
+        return self.input_size_for(frame), frame
 
 
 def wanted_graph(

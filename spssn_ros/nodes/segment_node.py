@@ -97,7 +97,6 @@ class SegmentNode(LifecycleNode):
         if self._pipeline is None:
             return TransitionCallbackReturn.FAILURE
         self._on_worker(partial(self._show, self._pipeline))
-        give_back_freed_memory()
         self._introduce(self._pipeline)
         return TransitionCallbackReturn.SUCCESS
 

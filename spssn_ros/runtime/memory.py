@@ -47,8 +47,8 @@ def keep_freed_memory() -> bool:
 def give_back_freed_memory() -> None:
     """Give the kernel every free page, also those between blocks in use; nothing without glibc.
 
-    For when a network has gone or been converted: what it took would stay, in pieces that images
-    do not fit into. Takes milliseconds; the next images' pages come fresh once.
+    For when a network has gone: what it took would stay, in pieces that images do not fit into.
+    Takes milliseconds; the next images' pages come fresh once.
     """
     trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
     if trim is not None:
