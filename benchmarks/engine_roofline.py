@@ -30,7 +30,7 @@ from torch import nn
 
 from spssn_ros.benchmarking import count_gflops
 from spssn_ros.inference.config import Precision
-from spssn_ros.inference.cpu_precision import cpu_has_bfloat16
+from spssn_ros.inference.cpu_precision import cpu_prefers_bfloat16
 from spssn_ros.inference.fold_bn import fold_batch_norm
 from spssn_ros.inference.openvino_backend import OpenVinoBackend
 from spssn_ros.inference.preprocess import FromUint8
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument('--cpu-threads', type=int, default=0)
     parser.add_argument('--iterations', type=int, default=30)
     args = parser.parse_args()
-    precision = Precision.BFLOAT16 if cpu_has_bfloat16() else Precision.FLOAT32
+    precision = Precision.BFLOAT16 if cpu_prefers_bfloat16() else Precision.FLOAT32
     torch.manual_seed(0)
     model = create_model('spssn').eval()
     network = FromUint8(fold_batch_norm(model), Normalisation()).eval()

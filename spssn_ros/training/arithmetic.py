@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from spssn_ros.errors import ConfigError, TrainingError
 from spssn_ros.inference.config import Precision
-from spssn_ros.inference.cpu_precision import cpu_has_bfloat16
+from spssn_ros.inference.cpu_precision import cpu_prefers_bfloat16
 from spssn_ros.training.config import TrainConfig
 
 _DTYPES = {Precision.BFLOAT16: torch.bfloat16, Precision.FLOAT16: torch.float16}
@@ -54,7 +54,7 @@ class Arithmetic:
 
     def __init__(self, device: torch.device, precision: Precision) -> None:
         if precision is Precision.AUTO:
-            native = _gpu_has_bfloat16 if device.type == 'cuda' else cpu_has_bfloat16
+            native = _gpu_has_bfloat16 if device.type == 'cuda' else cpu_prefers_bfloat16
             precision = Precision.BFLOAT16 if native() else Precision.FLOAT32
         if precision is Precision.FLOAT16 and device.type == 'cpu':
             raise ConfigError(

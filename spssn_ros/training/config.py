@@ -87,6 +87,8 @@ class TrainConfig:
             this count, but at least the hardest sixteenth; 0.7 is usual, 0 for none.
         label_smoothing: part of the truth spread over all classes (Szegedy et al. 2016), 0 for
             none.
+        jaccard_weight: of the soft Jaccard loss, 1 - the mean IoU of the batch, beside the cross
+            entropy; 0 for none.
         auxiliary_weight: of the auxiliary heads' losses (Fast-SCNN paper, sec. 4.1: 0.4), 0 for
             none; for `spssn`, `spssn_stream` and `fast_scnn`.
         ema_decay: the weights that are validated and saved are this running average; 0 for none.
@@ -138,6 +140,7 @@ class TrainConfig:
     class_weight_power: float = 1.0
     ohem: float = 0.0
     label_smoothing: float = 0.0
+    jaccard_weight: float = 0.0
     auxiliary_weight: float = 0.0
     ema_decay: float = 0.999
     train_splits: tuple[str, ...] = ('train',)
@@ -181,6 +184,7 @@ class TrainConfig:
             'color',
             'hue',
             'paste',
+            'jaccard_weight',
             'auxiliary_weight',
             'weight_decay',
             'warmup_iterations',

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The loss: cross entropy, with hard example mining and auxiliary heads where asked for."""
+"""The loss: cross entropy; soft Jaccard, hard example mining, auxiliary heads where asked for."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -45,13 +45,14 @@ def training_loss(
         outputs: logits (N, C, h, w) float, and those of the auxiliary heads.
         labels: (N, H, W) int64, 255 where nothing is scored.
         weights: (C,) float, of the classes.
-        config: ohem, label_smoothing, auxiliary_weight.
+        config: ohem, label_smoothing, jaccard_weight, auxiliary_weight.
         part: gives what the mean over some labels counts in the batch's, see `Exchange.part`.
 
     """
     logits, auxiliary = outputs
     size = (labels.shape[-2], labels.shape[-1])
-    terms = [(1.0, functional.interpolate(logits, size, mode='bilinear'), labels)]
+    upsampled = functional.interpolate(logits, size, mode='bilinear')
+    terms = [(1.0, upsampled, labels)]
     for coarse in auxiliary:
         # At the heads' own size, where upsampled logits would cost as much as the main loss.
         height, width = coarse.shape[-2:]
@@ -65,6 +66,9 @@ def training_loss(
         else:
             # The mean over nothing is no number; the gradient is to be zero.
             total = total + 0 * scores.sum()
+    counts = part(labels) if config.jaccard_weight else None
+    if counts:
+        total = total + config.jaccard_weight * counts * jaccard_loss(upsampled, labels)
     return total
 
 
@@ -99,3 +103,27 @@ def pixel_loss(logits: Tensor, labels: Tensor, weights: Tensor, config: TrainCon
         ignore_index=UNKNOWN,
         label_smoothing=config.label_smoothing,
     )
+
+
+def jaccard_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return 1 - the mean soft IoU of the classes that the labels hold.
+
+    Soft Jaccard loss (Rahman and Wang 2016), over the batch as a whole: intersection and union
+    are sums of probabilities. Cross entropy leads to the most probable class, which misses most
+    of a class that is never sure, such as poles; IoU is best where such a class wins earlier.
+
+    Args:
+        logits: (N, C, H, W) float.
+        labels: (N, H, W) int64, 255 where nothing is scored; at least one elsewhere.
+
+    """
+    classes = logits.shape[1]
+    labelled = labels != UNKNOWN
+    probabilities = logits.softmax(1) * labelled[:, None]
+    known = labels.masked_fill(~labelled, 0)
+    of_truth = probabilities.gather(1, known[:, None]).flatten()
+    intersection = logits.new_zeros(classes).scatter_add(0, known.flatten(), of_truth)
+    true = torch.bincount(labels[labelled], minlength=classes)
+    union = probabilities.sum((0, 2, 3)) + true - intersection
+    held = true > 0
+    return 1 - (intersection[held] / union[held]).mean()

@@ -138,7 +138,7 @@ class Machine:
         self._patch.setattr(
             plan_module.importlib.util, 'find_spec', lambda name: object() if openvino else None
         )
-        self._patch.setattr(cpu_precision, 'cpu_has_bfloat16', lambda: bfloat16)
+        self._patch.setattr(cpu_precision, 'cpu_prefers_bfloat16', lambda: bfloat16)
 
 
 @pytest.fixture

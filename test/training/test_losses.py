@@ -18,8 +18,9 @@ import pytest
 import torch
 from torch.nn import functional
 
+from spssn_ros.evaluation import ConfusionMatrix
 from spssn_ros.training.config import TrainConfig
-from spssn_ros.training.losses import pixel_loss, training_loss
+from spssn_ros.training.losses import jaccard_loss, pixel_loss, training_loss
 
 WEIGHTS = torch.tensor([1.0, 3.0, 0.5])
 
@@ -114,3 +115,51 @@ def test_coarse_logits_are_upsampled() -> None:
     assert float(total) == pytest.approx(
         float(pixel_loss(upsampled, fine, WEIGHTS, TrainConfig()))
     )
+
+
+def test_jaccard_loss_is_one_minus_the_mean_soft_iou() -> None:
+    logits, labels = case()
+    labels[labels == 2] = 255
+    p = logits.softmax(1).permute(0, 2, 3, 1).reshape(-1, 3).double().numpy()
+    truth = labels.reshape(-1).numpy()
+    p, truth = p[truth != 255], truth[truth != 255]
+    ious = []
+    # Class 2 is nowhere, so it does not count.
+    for k in (0, 1):
+        intersection = p[truth == k, k].sum()
+        ious.append(intersection / (p[:, k].sum() + (truth == k).sum() - intersection))
+    assert float(jaccard_loss(logits, labels)) == pytest.approx(1 - np.mean(ious), rel=1e-5)
+
+
+def test_jaccard_loss_of_sure_logits_is_one_minus_the_miou() -> None:
+    logits, labels = case(1)
+    sure = 1000 * functional.one_hot(logits.argmax(1), 3).permute(0, 3, 1, 2).float()
+    matrix = ConfusionMatrix(3, 255)
+    matrix.update(labels.numpy().astype(np.uint8), logits.argmax(1).numpy().astype(np.uint8))
+    assert float(jaccard_loss(sure, labels)) == pytest.approx(1 - matrix.miou(), rel=1e-5)
+
+
+def test_training_loss_adds_the_weighted_jaccard_loss() -> None:
+    logits, labels = case()
+    logits.requires_grad_()
+    plain = training_loss((logits, ()), labels, WEIGHTS, TrainConfig())
+    both = training_loss((logits, ()), labels, WEIGHTS, TrainConfig(jaccard_weight=0.5))
+    expected = float((plain + 0.5 * jaccard_loss(logits, labels)).detach())
+    assert float(both.detach()) == pytest.approx(expected, rel=1e-6)
+    both.backward()
+    assert logits.grad is not None
+    # What is not labelled moves nothing.
+    assert float(logits.grad[:, :, :2].abs().max()) == 0
+    assert float(logits.grad[:, :, 2:].abs().min(1).values.min()) > 0
+
+
+def test_jaccard_loss_of_no_label_at_all_is_zero_and_has_a_gradient() -> None:
+    logits, labels = case()
+    logits.requires_grad_()
+    loss = training_loss(
+        (logits, ()), torch.full_like(labels, 255), WEIGHTS, TrainConfig(jaccard_weight=1.0)
+    )
+    loss.backward()
+    assert float(loss.detach()) == 0
+    assert logits.grad is not None
+    assert float(logits.grad.abs().max()) == 0
