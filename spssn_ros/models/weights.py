@@ -231,6 +231,7 @@ def save_weights(
     model: nn.Module,
     info: WeightsInfo,
     graph: QuantizedGraph | None = None,
+    half: bool = False,
 ) -> None:
     """Write the network's state and `info` to `path`, atomically.
 
@@ -241,8 +242,11 @@ def save_weights(
         model: the network.
         info: what the file says of itself.
         graph: the same network in 8-bit integers.
+        half: store the floats in float16, in half the space; the network read back has float32
+            again, rounded to 11 bits.
 
     Raises:
+        ConfigError: `half`, and a value is too large for float16.
         OSError: the folder is missing or not writable, or the disk is full.
 
     """
@@ -251,6 +255,8 @@ def save_weights(
         for key, value in model.state_dict().items()
         if not key.startswith('auxiliary.')
     }
+    if half:
+        tensors = {key: _halved(key, value) for key, value in tensors.items()}
     options = {key: value for key, value in info.options.items() if key != 'auxiliary'}
     info = dataclasses.replace(info, options=options)
     metadata = info.to_metadata()
@@ -259,6 +265,18 @@ def save_weights(
         metadata |= graph.to_metadata()
     # Not save_file, whose files nobody but their owner may read.
     write_whole(Path(path), save(tensors, metadata))
+
+
+def _halved(key: str, tensor: Tensor) -> Tensor:
+    # Batch norm counts its batches in integers.
+    if not tensor.is_floating_point():
+        return tensor
+    rounded = tensor.half()
+    if not rounded.isfinite().all():
+        raise ConfigError(
+            f'{key} holds {float(tensor.abs().max()):g}, which float16 cannot; store float32'
+        )
+    return rounded
 
 
 def _check_values(path: Path, model: nn.Module) -> None:

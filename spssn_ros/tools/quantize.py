@@ -61,6 +61,9 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         help='frames to calibrate on, evenly spaced; at most half of the bag is taken; default: '
         '%(default)s',
     )
+    parser.add_argument(
+        '--half', action='store_true', help='store the floats in float16, in half the space'
+    )
     parser.set_defaults(func=run)
 
 
@@ -91,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     integers = Segmenter(model, info, dataclasses.replace(engine, precision=Precision.INT8), graph)
     with tqdm(unit='frame', disable=None) as bar:
         found = cost(config, frames.stamps_ns, floats, integers, bar.update)
-    save_weights(args.output, model, info, graph)
+    save_weights(args.output, model, info, graph, args.half)
     size = f'{frames.size[0]}x{frames.size[1]}'
     print(
         f'quantised for {size} by {frames.count} frames; {_text(found)}; written to {args.output}'

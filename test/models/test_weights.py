@@ -98,6 +98,31 @@ def test_layouts_other_than_contiguous_are_saved(tmp_path: Path, random_network:
     assert all(torch.equal(loaded[key], value) for key, value in model.state_dict().items())
 
 
+def test_half_the_space_and_11_bits(tmp_path: Path, random_network: Network) -> None:
+    model, info = random_network
+    whole, half = tmp_path / 'whole.safetensors', tmp_path / 'half.safetensors'
+    save_weights(whole, model, info)
+    save_weights(half, model, info, half=True)
+    assert half.stat().st_size < 0.55 * whole.stat().st_size
+    loaded, loaded_info = load_weights(half)
+    assert loaded_info == info
+    for key, value in model.state_dict().items():
+        found = loaded.state_dict()[key]
+        assert found.dtype == value.dtype
+        torch.testing.assert_close(found, value, rtol=2**-11, atol=2**-25)
+
+
+def test_what_float16_cannot_hold_is_refused(tmp_path: Path, random_network: Network) -> None:
+    model, info = random_network
+    large = create_model(info.model, 11, **info.options)
+    large.load_state_dict(model.state_dict())
+    large.state_dict()['downsample.0.1.running_var'][0] = 7e4
+    path = tmp_path / 'large.safetensors'
+    with pytest.raises(ConfigError, match=r'^downsample\.0\.1\.running_var holds 70000, which '):
+        save_weights(path, large, info, half=True)
+    assert not path.exists()
+
+
 def test_shipped_weights_are_found_by_name_from_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
