@@ -92,6 +92,7 @@ def test_quantised_weights_give_nearly_the_labels_of_floats(
     )
     assert load_graph(small).weights == graph.weights
 
+
 def test_calibration_takes_evenly_spaced_frames_at_the_input_size(
     bag: Path, picture: Paint
 ) -> None:
