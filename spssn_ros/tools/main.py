@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from spssn_ros import __version__
 from spssn_ros.errors import SpssnError
 from spssn_ros.tools import (
+    average,
     benchmark,
     calibrate,
     convert,
@@ -33,7 +34,18 @@ from spssn_ros.tools import (
     train,
 )
 
-SUBCOMMANDS = (demo, segment, evaluate, convert, train, calibrate, quantize, export, benchmark)
+SUBCOMMANDS = (
+    demo,
+    segment,
+    evaluate,
+    convert,
+    train,
+    average,
+    calibrate,
+    quantize,
+    export,
+    benchmark,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
