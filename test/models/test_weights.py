@@ -32,6 +32,7 @@ from spssn_ros.models import (
     WeightsInfo,
     create_model,
     find_weights,
+    load_graph,
     load_weights,
     read_info,
     save_weights,
@@ -135,6 +136,12 @@ def test_shipped_weights_are_found_by_name_from_anywhere(
     assert info.licence
     assert info.recipe
     assert 0 < info.scores['miou'] < 1
+
+
+@pytest.mark.parametrize('name', ['spssn_camvid', 'spssn_camvid_fast'])
+def test_shipped_camvid_weights_hold_integers_for_their_own_size(name: str) -> None:
+    assert load_graph(name).size == read_info(name).input_size
+    assert find_weights(name).stat().st_size < 6e6
 
 
 def test_a_file_goes_before_a_shipped_name(

@@ -340,7 +340,10 @@ def test_bad_input(benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatc
         (('engine', '--models', 'unet'), "no network 'unet'; there are spssn, "),
         (('engine', '--device', 'cuda'), "device is 'cuda' but torch sees no CUDA GPU"),
         (('engine', '--precision', 'float16'), "precision 'float16' needs CUDA"),
-        (('engine', '--precision', 'int8'), "precision is 'int8' but "),
+        (
+            ('engine', '--precision', 'int8', '--weights', 'spssn_street'),
+            "precision is 'int8' but ",
+        ),
         (('models', '--precision', 'int8'), "precision 'int8' runs by OpenVINO on the CPU"),
         (('engine', '--weights', 'none'), "no weights file 'none'"),
         (('node', '--rate', '5,0'), "--rate is '5,0'; give numbers above 0, several after"),
