@@ -29,8 +29,7 @@ import torch
 from torch import nn
 
 from spssn_ros.benchmarking import count_gflops
-from spssn_ros.inference.config import Precision
-from spssn_ros.inference.cpu_precision import cpu_prefers_bfloat16
+from spssn_ros.inference.cpu_precision import cpu_precision
 from spssn_ros.inference.fold_bn import fold_batch_norm
 from spssn_ros.inference.openvino_backend import OpenVinoBackend
 from spssn_ros.inference.preprocess import FromUint8
@@ -44,7 +43,7 @@ def main() -> None:
     parser.add_argument('--cpu-threads', type=int, default=0)
     parser.add_argument('--iterations', type=int, default=30)
     args = parser.parse_args()
-    precision = Precision.BFLOAT16 if cpu_prefers_bfloat16() else Precision.FLOAT32
+    precision = cpu_precision()
     torch.manual_seed(0)
     model = create_model('spssn').eval()
     network = FromUint8(fold_batch_norm(model), Normalisation()).eval()

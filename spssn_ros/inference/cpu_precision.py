@@ -37,12 +37,12 @@ def cpu_prefers_bfloat16() -> bool:
     get_capabilities = getattr(torch.cpu, 'get_capabilities', None)
     if get_capabilities is not None:
         found = get_capabilities()
-        if found.get('amx_bf16') or found.get('bf16'):
-            return True
-        return bool(found.get('avx512_bf16')) and not _is_intel()
-    if torch.cpu._is_amx_tile_supported():
-        return True
-    return bool(torch.cpu._is_avx512_bf16_supported()) and not _is_intel()
+        always = found.get('amx_bf16') or found.get('bf16')
+        avx512 = found.get('avx512_bf16')
+    else:
+        always = torch.cpu._is_amx_tile_supported()
+        avx512 = torch.cpu._is_avx512_bf16_supported()
+    return bool(always or (avx512 and not _is_intel()))
 
 
 def _is_intel() -> bool:

@@ -56,11 +56,10 @@ def average_weights(names: Sequence[str | os.PathLike[str]]) -> tuple[Network, W
                     'same can be averaged'
                 )
     states = [model.state_dict() for model in models]
-    with torch.no_grad():
-        for key, value in states[0].items():
-            # Batch norm counts its batches in integers; the first one's stay.
-            if value.is_floating_point():
-                value.copy_(torch.stack([state[key] for state in states]).mean(0))
+    for key, value in states[0].items():
+        # Batch norm counts its batches in integers; the first one's stay.
+        if value.is_floating_point():
+            value.copy_(torch.stack([state[key] for state in states]).mean(0))
     temperatures = torch.tensor([info.temperature for info in infos], dtype=torch.float64)
     info = dataclasses.replace(
         first,

@@ -62,13 +62,13 @@ def training_loss(
     for weight, scores, truth in terms:
         counts = part(truth)
         if counts:
-            total = total + weight * counts * pixel_loss(scores, truth, weights, config)
+            loss = pixel_loss(scores, truth, weights, config)
+            if scores is upsampled and config.jaccard_weight:
+                loss = loss + config.jaccard_weight * jaccard_loss(scores, truth)
+            total = total + weight * counts * loss
         else:
             # The mean over nothing is no number; the gradient is to be zero.
             total = total + 0 * scores.sum()
-    counts = part(labels) if config.jaccard_weight else None
-    if counts:
-        total = total + config.jaccard_weight * counts * jaccard_loss(upsampled, labels)
     return total
 
 

@@ -72,7 +72,7 @@ def test_quantised_weights_give_nearly_the_labels_of_floats(
     )
     assert numbers, said
     # Random weights leave the classes close together.
-    assert 0 < float(numbers[1]) < 15
+    assert 0 < float(numbers[1]) < 12
     assert 60 < float(numbers[2]) < 100
     # It would report each use to its makers.
     assert sys.modules['openvino_telemetry'] is None
