@@ -17,6 +17,7 @@ import hashlib
 import io
 import warnings
 from collections import OrderedDict
+from typing import Any
 
 import numpy as np
 import openvino
@@ -101,13 +102,11 @@ class OpenVinoBackend:
     ) -> None:
         self.network = prepared(network)
         self._graph = graph
-        # What is not in integers, such as interpolation, stays in floats.
-        floats = cpu_precision() if precision is Precision.INT8 else precision
+        self._floats = cpu_precision() if precision is Precision.INT8 else precision
         self.threads = limit_threads(cpu_threads)
         self.description = f'openvino {precision.value} on cpu'
         self._settings = {
             properties.hint.performance_mode(): properties.hint.PerformanceMode.LATENCY,
-            properties.hint.inference_precision(): _ELEMENTS[floats],
             properties.inference_num_threads(): self.threads,
         }
         self._core = openvino.Core()
@@ -116,7 +115,6 @@ class OpenVinoBackend:
             '\n'.join(
                 (
                     network_digest(self.network),
-                    repr(sorted((str(k), str(v)) for k, v in self._settings.items())),
                     openvino.get_version(),
                     torch.__version__,
                     torch.backends.cpu.get_cpu_capability(),
@@ -166,7 +164,7 @@ class OpenVinoBackend:
         if data is None:
             return None
         try:
-            return self._core.import_model(data, 'CPU', self._settings)
+            return self._core.import_model(data, 'CPU', self._settings_for(size))
         except RuntimeError:
             self._cache.remove(self._entry(size))
             return None
@@ -176,7 +174,7 @@ class OpenVinoBackend:
         remedy = 'run `spssn quantize` again' if graph else "give backend 'torch'"
         try:
             model = self._quantized(graph) if graph else to_openvino(self.network, size)
-            compiled = self._core.compile_model(model, 'CPU', self._settings)
+            compiled = self._core.compile_model(model, 'CPU', self._settings_for(size))
         except RuntimeError as error:
             reason = one_line(error, 300)
             raise DeviceError(
@@ -186,6 +184,12 @@ class OpenVinoBackend:
         compiled.export_model(stream)
         self._cache.store(self._entry(size), stream.getvalue())
         return compiled
+
+    def _settings_for(self, size: Size) -> dict[str, Any]:
+        # What the graph does not have in integers, such as interpolation. With AMX, OpenVINO finds
+        # no bfloat16 implementation of part of it, and compiles nothing.
+        floats = self._floats if self._graph_for(size) is None else Precision.FLOAT32
+        return {**self._settings, properties.hint.inference_precision(): _ELEMENTS[floats]}
 
     def _graph_for(self, size: Size) -> QuantizedGraph | None:
         return self._graph if self._graph is not None and size == self._graph.size else None
@@ -215,7 +219,8 @@ class OpenVinoBackend:
 
     def _entry(self, size: Size) -> str:
         digest = self._digest.copy()
-        digest.update(f'\n{_text(size)}'.encode())
+        settings = sorted((str(k), str(v)) for k, v in self._settings_for(size).items())
+        digest.update(f'\n{settings!r}\n{_text(size)}'.encode())
         if (graph := self._graph_for(size)) is not None:
             digest.update(graph.digest().encode())
         return digest.hexdigest()

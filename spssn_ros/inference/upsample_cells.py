@@ -39,6 +39,7 @@ _PARTS_PER_THREAD = 4
 _PIXELS_PER_PART = 1 << 17
 # Classes left out of a probability's sum change it by less than e**-7 / 255 of a step of 1 / 255.
 _LOGARITHMIC_MARGIN = 7.0
+_SIXTEENTH = np.float32(1 / 16)
 
 
 def upsample_cells(
@@ -164,8 +165,6 @@ def _label_rows(  # type: ignore[no-untyped-def]
     # Of a cell's pixels, row by row.
     right = np.empty(size, np.float32)
     down = np.empty(size, np.float32)
-    both = np.empty(size, np.float32)
-    value = np.empty(size, np.float32)
     best = np.empty(size, np.float32)
     total = np.empty(size, np.float32)
     winner = np.empty(size, np.int32)
@@ -205,17 +204,16 @@ def _label_rows(  # type: ignore[no-untyped-def]
                 for x in range(start, end):
                     right[count] = way_x[x]
                     down[count] = way_y[y]
-                    both[count] = way_x[x] * way_y[y]
                     count += 1
             for m in range(number):
                 k = meeting[m]
-                _interpolate(grid, i, below, j, after, k, right, down, both, value, count)
+                a, p, q, r = _bilinear(grid, i, below, j, after, k)
                 if m == 0:
                     for n in range(count):
-                        best[n] = value[n]
+                        best[n] = a + right[n] * p + down[n] * (q + right[n] * r)
                         winner[n] = k
                 else:
-                    _keep_greater(value, k, best, winner, count)
+                    _keep_greater(k, a, p, q, r, right, down, best, winner, count)
             n = 0
             for y in range(top, bottom):
                 for x in range(start, end):
@@ -225,9 +223,8 @@ def _label_rows(  # type: ignore[no-untyped-def]
                 for n in range(count):
                     total[n] = 0
                 for m in range(number):
-                    k = meeting[m]
-                    _interpolate(grid, i, below, j, after, k, right, down, both, value, count)
-                    _add_odds(value, best, total, count)
+                    a, p, q, r = _bilinear(grid, i, below, j, after, meeting[m])
+                    _add_odds(a, p, q, r, right, down, best, total, count)
                 for n in range(count):
                     winner[n] = np.int32(np.float32(255) / total[n] + np.float32(0.5))
                 n = 0
@@ -290,34 +287,38 @@ def _find_meeting(grid, i, below, j, after, margin, meeting):  # type: ignore[no
 
 
 @_compiled
-def _interpolate(  # type: ignore[no-untyped-def]
-    grid, i, below, j, after, k, right, down, both, value, count
-):
-    """Write class `k`'s values at a cell's pixels from those at its corners."""
-    a, b, c, d = grid[i, j, k], grid[i, after, k], grid[below, j, k], grid[below, after, k]
-    p, q, r = b - a, c - a, (d - c) - (b - a)
-    for n in range(count):
-        value[n] = a + right[n] * p + down[n] * q + both[n] * r
+def _bilinear(grid, i, below, j, after, k):  # type: ignore[no-untyped-def]
+    """Return a, p, q, r of a sixteenth of class `k`'s values: a + right p + down (q + right r)."""
+    # A power of two rounds nothing, and is what _add_odds needs.
+    a, b = grid[i, j, k] * _SIXTEENTH, grid[i, after, k] * _SIXTEENTH
+    c, d = grid[below, j, k] * _SIXTEENTH, grid[below, after, k] * _SIXTEENTH
+    return a, b - a, c - a, (d - c) - (b - a)
+
+
+# Both loops below interpolate anew: a volume of the values, written and read again, took twice as
+# long. They touch four arrays each, so few that the compiler can afford to check that these do not
+# overlap, without which it works on one pixel at a time.
 
 
 @_compiled
-def _keep_greater(value, k, best, winner, count):  # type: ignore[no-untyped-def]
+def _keep_greater(k, a, p, q, r, right, down, best, winner, count):  # type: ignore[no-untyped-def]
     """Let class `k` win where its value is the greatest so far."""
     for n in range(count):
-        wins = value[n] > best[n]
+        value = a + right[n] * p + down[n] * (q + right[n] * r)
+        wins = value > best[n]
         winner[n] = k if wins else winner[n]
-        best[n] = value[n] if wins else best[n]
+        best[n] = value if wins else best[n]
 
 
 @_compiled
-def _add_odds(value, best, total, count):  # type: ignore[no-untyped-def]
+def _add_odds(a, p, q, r, right, down, best, total, count):  # type: ignore[no-untyped-def]
     """Add a class's probability relative to the winner's."""
     for n in range(count):
-        # exp(x) as exp(x / 32) ** 32: unlike a library's, it is several pixels at a time.
-        t = max((value[n] - best[n]) * np.float32(1 / 32), np.float32(-1))
+        value = a + right[n] * p + down[n] * (q + right[n] * r)
+        # exp(x) as exp(x / 16) ** 16: unlike a library's, it is several pixels at a time.
+        t = max(value - best[n], np.float32(-1))
         e = np.float32(1 / 6) + t * np.float32(1 / 24)
         e = np.float32(1) + t * (np.float32(1) + t * (np.float32(0.5) + t * e))
-        e *= e
         e *= e
         e *= e
         e *= e
