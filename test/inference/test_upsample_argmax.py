@@ -45,7 +45,8 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
     if request.param == 'opencv':
         # What an import finds where numba is not installed.
         monkeypatch.setitem(sys.modules, 'numba', None)
-        monkeypatch.delitem(sys.modules, 'spssn_ros.inference.upsample_cells', raising=False)
+        for name in ('upsample_cells', 'cell_loops'):
+            monkeypatch.delitem(sys.modules, f'spssn_ros.inference.{name}', raising=False)
     return request.param
 
 
