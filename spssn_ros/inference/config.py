@@ -178,8 +178,9 @@ class InferenceConfig:
         )
 
     def on_cpu(self) -> 'InferenceConfig':
-        """Return this configuration for the CPU; backend and precision are those that serve it."""
-        return replace(self, device=Device.CPU, backend=BackendName.AUTO, precision=Precision.AUTO)
+        """Return this configuration for the CPU; what does not serve it becomes automatic."""
+        precision = Precision.AUTO if self.precision is Precision.FLOAT16 else self.precision
+        return replace(self, device=Device.CPU, backend=BackendName.AUTO, precision=precision)
 
 
 def _member(kind: type[Enum], text: str, name: str):  # type: ignore[no-untyped-def]

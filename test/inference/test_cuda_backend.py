@@ -278,7 +278,7 @@ def test_a_segmenter_moves_to_the_cpu_and_gives_the_same(
 
     monkeypatch.setattr(plan, 'CudaBackend', create)
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
-    config = InferenceConfig.parse('cuda', input_size='64x32')
+    config = InferenceConfig.parse('cuda', precision='float32', input_size='64x32')
     segmenter = Segmenter(*load_weights(random_weights), config)
     rgb = picture(*SIZE)
     expected = segmenter(rgb).labels
