@@ -114,7 +114,7 @@ def label_rows(  # type: ignore[no-untyped-def]
                 a, p, q, r = _bilinear(grid, i, below, j, after, k)
                 if m == 0:
                     for n in range(count):
-                        best[n] = a + right[n] * p + down[n] * (q + right[n] * r)
+                        best[n] = _value(a, p, q, r, right[n], down[n])
                         winner[n] = k
                 else:
                     _keep_greater(k, a, p, q, r, right, down, best, winner, count)
@@ -192,23 +192,29 @@ def _find_meeting(grid, i, below, j, after, margin, meeting):  # type: ignore[no
 
 @_compiled
 def _bilinear(grid, i, below, j, after, k):  # type: ignore[no-untyped-def]
-    """Return a, p, q, r of a sixteenth of class `k`'s values: a + right p + down (q + right r)."""
+    """Return a, p, q, r of a sixteenth of class `k`'s values in a cell; see `_value`."""
     # A power of two rounds nothing, and is what _add_odds needs.
     a, b = grid[i, j, k] * _SIXTEENTH, grid[i, after, k] * _SIXTEENTH
     c, d = grid[below, j, k] * _SIXTEENTH, grid[below, after, k] * _SIXTEENTH
     return a, b - a, c - a, (d - c) - (b - a)
 
 
-# Both loops below interpolate anew: a volume of the values, written and read again, took twice as
-# long. They touch four arrays each, so few that the compiler can afford to check that these do not
-# overlap, without which it works on one pixel at a time.
+@_compiled
+def _value(a, p, q, r, right, down):  # type: ignore[no-untyped-def]
+    """Return what `_bilinear` describes at one place in the cell, both ways in [0, 1)."""
+    return a + right * p + down * (q + right * r)
+
+
+# Both loops below interpolate anew: keeping the values between them took 1.5 times as long. They
+# touch four arrays each, so few that the compiler can afford to check that these do not overlap,
+# without which it works on one pixel at a time.
 
 
 @_compiled
 def _keep_greater(k, a, p, q, r, right, down, best, winner, count):  # type: ignore[no-untyped-def]
     """Let class `k` win where its value is the greatest so far."""
     for n in range(count):
-        value = a + right[n] * p + down[n] * (q + right[n] * r)
+        value = _value(a, p, q, r, right[n], down[n])
         wins = value > best[n]
         winner[n] = k if wins else winner[n]
         best[n] = value if wins else best[n]
@@ -218,7 +224,7 @@ def _keep_greater(k, a, p, q, r, right, down, best, winner, count):  # type: ign
 def _add_odds(a, p, q, r, right, down, best, total, count):  # type: ignore[no-untyped-def]
     """Add a class's probability relative to the winner's."""
     for n in range(count):
-        value = a + right[n] * p + down[n] * (q + right[n] * r)
+        value = _value(a, p, q, r, right[n], down[n])
         # exp(x) as exp(x / 16) ** 16: unlike a library's, it is several pixels at a time.
         t = max(value - best[n], np.float32(-1))
         e = np.float32(1 / 6) + t * np.float32(1 / 24)
