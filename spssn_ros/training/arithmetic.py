@@ -83,7 +83,8 @@ class Arithmetic:
     def _autocast(self) -> contextlib.AbstractContextManager[object]:
         if self.precision is Precision.FLOAT32:
             return contextlib.nullcontext()
-        return torch.autocast(self.device.type, _DTYPES[self.precision])
+        # Every weight is used once; a CUDA graph must not find what was cast before it.
+        return torch.autocast(self.device.type, _DTYPES[self.precision], cache_enabled=False)
 
 
 @contextlib.contextmanager

@@ -13,14 +13,18 @@
 # limitations under the License.
 """Batches of augmented samples: their order and chance, and how the CPU makes them."""
 
+import contextlib
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from spssn_ros.training.augment import Sample, augment
 from spssn_ros.training.config import TrainConfig
@@ -69,7 +73,11 @@ class Batches(ABC):
         """Yield images (N, H, W, 3) and labels (N, H, W), both uint8, of one epoch."""
 
     def draws(self, epoch: int) -> Iterator[list[Draw]]:
-        """Yield what this process makes of each batch of an epoch.
+        """Yield what this process makes of each batch of an epoch."""
+        return (self.draw(epoch, batch) for batch in range(len(self)))
+
+    def draw(self, epoch: int, batch: int) -> list[Draw]:
+        """Return what this process makes of one batch.
 
         Every sample's chance comes from (seed, epoch, position), so that an epoch can be drawn
         again after a stop, and by any number of processes.
@@ -77,26 +85,32 @@ class Batches(ABC):
         config = self.config
         order = np.random.default_rng([config.seed, epoch]).permutation(len(self.samples))
         share = config.batch_size // self.world_size
-        for batch in range(len(self)):
-            first = batch * config.batch_size + self.rank * share
-            yield [
-                Draw(int(order[i]), np.random.default_rng([config.seed, epoch, i]))
-                for i in range(first, first + share)
-            ]
+        first = batch * config.batch_size + self.rank * share
+        return [
+            Draw(int(order[i]), np.random.default_rng([config.seed, epoch, i]))
+            for i in range(first, first + share)
+        ]
 
 
 class HostBatches(Batches):
-    """Augments the next batch by OpenCV, on `workers` threads, while the network trains."""
+    """Augments the next batch by OpenCV on another thread while the network trains."""
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """See `Batches.epoch`."""
-        with ThreadPoolExecutor(self.config.workers) as pool:
-            ahead: list[Future[Sample]] = []
+        with ThreadPoolExecutor(1) as pool:
+            ahead: Future[Batch] | None = None
             for draws in self.draws(epoch):
-                ready, ahead = ahead, [pool.submit(self._sample, draw) for draw in draws]
-                if ready:
-                    yield _stacked(ready)
-            yield _stacked(ahead)
+                ready, ahead = ahead, pool.submit(self.make, draws)
+                if ready is not None:
+                    yield ready.result()
+            if ahead is not None:
+                yield ahead.result()
+
+    def make(self, draws: Sequence[Draw]) -> Batch:
+        """Return a batch as it was drawn."""
+        samples = [self._sample(draw) for draw in draws]
+        images, labels = (np.stack([sample[part] for sample in samples]) for part in (0, 1))
+        return torch.from_numpy(images), torch.from_numpy(labels)
 
     def _sample(self, draw: Draw) -> Sample:
         sample, rng = self.samples[draw.index], draw.rng
@@ -106,7 +120,59 @@ class HostBatches(Batches):
         return augment(*sample, self.config, rng)
 
 
-def _stacked(futures: list[Future[Sample]]) -> Batch:
-    samples = [future.result() for future in futures]
-    images, labels = (np.stack([sample[part] for sample in samples]) for part in (0, 1))
-    return torch.from_numpy(images), torch.from_numpy(labels)
+class ProcessBatches(Batches):
+    """The batches of a `HostBatches`, each made by one of `config.workers` processes."""
+
+    def __init__(self, maker: HostBatches) -> None:
+        super().__init__(maker.samples, maker.config, maker.objects, maker.rank, maker.world_size)
+        self._maker = maker
+        self._ahead: Iterator[Batch] = iter(())
+        self._next_epoch = -1
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """See `Batches.epoch`; the processes go on with the epochs after it meanwhile."""
+        if epoch != self._next_epoch:
+            with _without_threads():
+                self._ahead = iter(self._loader(epoch))
+        # An epoch that is left before its end is no place to go on from.
+        self._next_epoch = -1
+        yield from itertools.islice(self._ahead, len(self))
+        self._next_epoch = epoch + 1
+
+    def _loader(self, epoch: int) -> 'DataLoader[Batch]':
+        return DataLoader(
+            _Made(self._maker),
+            batch_size=None,
+            # Endless: a loader waits for all of its processes where it comes to an end.
+            sampler=_keys(epoch, len(self)),
+            num_workers=self.config.workers,
+            pin_memory=torch.cuda.is_available(),
+            # The images are there in every process without a copy.
+            multiprocessing_context='fork',
+        )
+
+
+def _keys(epoch: int, batches: int) -> Iterator[tuple[int, int]]:
+    # Not a method: in a cycle with this class, a loader's end would take seconds a process.
+    return ((e, b) for e in itertools.count(epoch) for b in range(batches))
+
+
+class _Made(Dataset[Batch]):
+    """Batches by (epoch, number)."""
+
+    def __init__(self, maker: HostBatches) -> None:
+        self.maker = maker
+
+    def __getitem__(self, key: tuple[int, int]) -> Batch:
+        return self.maker.make(self.maker.draw(*key))
+
+
+@contextlib.contextmanager
+def _without_threads() -> Iterator[None]:
+    """Have OpenCV use no threads: a process forked meanwhile would wait for its parent's."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)

@@ -103,7 +103,8 @@ class TrainConfig:
         sync_batch_norm: several processes on CUDA share batch-norm statistics.
         compile: have `torch.compile` compile the network; needs a C++ compiler.
         resident: on CUDA, keep all images on the GPU and augment there, if they fit.
-        workers: threads that read and augment where that is not done on the GPU.
+        workers: what reads and augments where that is not done on the GPU: 1 is a thread, more are
+            as many processes, each at a batch of its own.
         in_memory: read every image once, at the start; else each time it is needed.
         init: weights to start from, a file or the name of shipped ones; empty for none. The last
             layer starts anew where the classes differ.

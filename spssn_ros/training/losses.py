@@ -120,10 +120,11 @@ def jaccard_loss(logits: Tensor, labels: Tensor) -> Tensor:
     classes = logits.shape[1]
     labelled = labels != UNKNOWN
     probabilities = logits.softmax(1) * labelled[:, None]
-    known = labels.masked_fill(~labelled, 0)
-    of_truth = probabilities.gather(1, known[:, None]).flatten()
-    intersection = logits.new_zeros(classes).scatter_add(0, known.flatten(), of_truth)
-    true = torch.bincount(labels[labelled], minlength=classes)
+    # Sums over fixed shapes: what depends on the labels' values, a CUDA graph could not repeat.
+    of_class = labels[:, None] == torch.arange(classes, device=labels.device)[:, None, None]
+    intersection = (probabilities * of_class).sum((0, 2, 3))
+    true = of_class.sum((0, 2, 3))
     union = probabilities.sum((0, 2, 3)) + true - intersection
     held = true > 0
-    return 1 - (intersection[held] / union[held]).mean()
+    shares = torch.where(held, intersection / union.clamp(min=1e-6), 0.0)
+    return 1 - shares.sum() / held.sum()

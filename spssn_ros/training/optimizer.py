@@ -14,15 +14,18 @@
 """The optimiser of a recipe."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from spssn_ros.training.config import Optimizer, TrainConfig
 
 
-def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+def make_optimizer(
+    model: nn.Module, config: TrainConfig, repeated: bool = False
+) -> torch.optim.Optimizer:
     """Return SGD with momentum 0.9, or AdamW.
 
     Biases and batch norm do not decay; depthwise convolutions unless `decay_depthwise`.
+    `repeated`: all that its steps depend on lies on the GPU, where a CUDA graph finds it.
     """
     plain = {id(p) for p in model.parameters() if p.ndim <= 1}
     if not config.decay_depthwise:
@@ -39,6 +42,18 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimiz
         },
         {'params': [p for p in parameters if id(p) in plain], 'weight_decay': 0.0},
     ]
+    rate: float | Tensor = config.learning_rate
+    if repeated:
+        rate = torch.tensor(rate, device=parameters[0].device)
     if config.optimizer is Optimizer.SGD:
-        return torch.optim.SGD(groups, config.learning_rate, momentum=0.9)
-    return torch.optim.AdamW(groups, config.learning_rate)
+        return torch.optim.SGD(groups, rate, momentum=0.9, fused=repeated)
+    return torch.optim.AdamW(groups, rate, fused=repeated, capturable=repeated)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of every group, in place where it lies on a GPU."""
+    for group in optimizer.param_groups:
+        if isinstance(group['lr'], Tensor):
+            group['lr'].fill_(rate)
+        else:
+            group['lr'] = rate

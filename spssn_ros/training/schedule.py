@@ -16,7 +16,9 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+_Tensors = tuple[list[Tensor], list[Tensor]]
 
 
 def poly_factor(iteration: int, total: int, warmup: int, power: float) -> float:
@@ -38,6 +40,7 @@ class WeightAverage:
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
         self.updates = 0
+        self._pairs: tuple[_Tensors, _Tensors] | None = None
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
 
     @torch.no_grad()
@@ -45,9 +48,18 @@ class WeightAverage:
         """Move the average towards `model`'s present state."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        current = model.state_dict()
-        for key, average in self.model.state_dict().items():
-            if average.dtype.is_floating_point:
-                average.lerp_(current[key], 1 - decay)
-            else:
-                average.copy_(current[key])
+        if self._pairs is None:
+            self._pairs = _tensors(self.model), _tensors(model)
+        (averages, counts), (values, new_counts) = self._pairs
+        # All tensors at once: on a GPU there is a launch for each otherwise.
+        torch._foreach_lerp_(averages, values, 1 - decay)
+        torch._foreach_copy_(counts, new_counts)
+
+
+def _tensors(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """Return a network's floats and its integers."""
+    tensors = model.state_dict().values()
+    return (
+        [tensor for tensor in tensors if tensor.dtype.is_floating_point],
+        [tensor for tensor in tensors if not tensor.dtype.is_floating_point],
+    )

@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from spssn_ros.errors import ConfigError, TrainingError
+from spssn_ros.errors import ConfigError
 from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.evaluation.distributed import Processes
 from spssn_ros.inference.config import InputSize
@@ -34,7 +34,7 @@ from spssn_ros.inference.preprocess import resize_frame
 from spssn_ros.models.network import Network
 from spssn_ros.training.arithmetic import Arithmetic, enough_memory, plain
 from spssn_ros.training.augment import Sample
-from spssn_ros.training.batches import Batch, Batches, HostBatches
+from spssn_ros.training.batches import Batch, Batches, HostBatches, ProcessBatches
 from spssn_ros.training.checkpoint import save_checkpoint
 from spssn_ros.training.class_weights import class_weights
 from spssn_ros.training.config import TrainConfig
@@ -42,12 +42,17 @@ from spssn_ros.training.curve import Curve
 from spssn_ros.training.device_augment import DeviceBatches, fits
 from spssn_ros.training.exchange import Exchange
 from spssn_ros.training.initial import initial_network
+from spssn_ros.training.loss_log import LossLog
 from spssn_ros.training.losses import training_loss
-from spssn_ros.training.optimizer import make_optimizer
+from spssn_ros.training.optimizer import make_optimizer, set_learning_rate
 from spssn_ros.training.paste import RareObjects
+from spssn_ros.training.repeated_step import RepeatedStep, Step, can_repeat
 from spssn_ros.training.samples import TrainingData
 from spssn_ros.training.schedule import WeightAverage, poly_factor
 from spssn_ros.training.state import RunState, changed_surroundings, load_state, save_state
+
+# An epoch on a fast GPU takes no longer than to write the state.
+_STATE_SECONDS = 15
 
 
 class Trainer:
@@ -100,7 +105,11 @@ class Trainer:
             self.batches = self._make_batches()
         network = self.model.forward_auxiliary if config.auxiliary_weight else plain(self.model)
         self.network = torch.compile(network) if config.compile else network
-        self.optimizer = make_optimizer(self.model, config)
+        repeated = can_repeat(config, self.device, self.processes.count)
+        self.optimizer = make_optimizer(self.model, config, repeated)
+        self.take: Step = RepeatedStep(self._take, self.model) if repeated else self._take
+        # Asked before a step; a graph cannot ask.
+        self.loss_part = (lambda _: 1.0) if repeated else self._part
         self.loss_weights = class_weights(config, data).to(self.device)
         self.epoch, self.best, self.seconds = 0, -1.0, 0.0
 
@@ -130,7 +139,7 @@ class Trainer:
         for note in (self.beginning, curve.note if curve else ''):
             if note and first:
                 print(note)
-        iterations = len(self.batches)
+        iterations, saved = len(self.batches), -math.inf
         with tqdm(
             initial=self.epoch * iterations,
             total=self.config.epochs * iterations,
@@ -143,9 +152,12 @@ class Trainer:
                 self.epoch += 1
                 self.seconds += time.perf_counter() - start
                 row = self._end_epoch(loss)
+                last_epoch = self.epoch == self.config.epochs
                 if curve is not None:
                     curve.append(row)
-                    save_state(state_path, self._state())
+                    if last_epoch or time.monotonic() - saved > _STATE_SECONDS:
+                        save_state(state_path, self._state())
+                        saved = time.monotonic()
         if curve is not None:
             curve.close()
         return self.best
@@ -203,47 +215,48 @@ class Trainer:
         rank = self.processes.rank
         seeds = [self.config.seed, self.epoch, *([rank] if rank else [])]
         torch.manual_seed(int(np.random.SeedSequence(seeds).generate_state(1)[0]))
-        losses: list[float] = []
+        losses = LossLog(self.config, self.epoch)
         first = self.epoch * len(self.batches)
         total = self.config.epochs * len(self.batches)
         for i, batch in enumerate(self.batches.epoch(self.epoch)):
             factor = poly_factor(
                 first + i, total, self.config.warmup_iterations, self.config.poly_power
             )
-            for group in self.optimizer.param_groups:
-                group['lr'] = self.config.learning_rate * factor
+            set_learning_rate(self.optimizer, self.config.learning_rate * factor)
             with enough_memory(self.config):
                 loss = self._step(batch)
             if loss is not None:
-                losses.append(loss)
-                if not math.isfinite(loss):
-                    raise TrainingError(
-                        f'the loss is {loss} at iteration {i + 1} of epoch {self.epoch + 1}; '
-                        f'lower learning_rate ({self.config.learning_rate:g}) or raise '
-                        f'warmup_iterations ({self.config.warmup_iterations})'
-                    )
+                losses.add(loss, i)
             if progress is not None:
-                shown = f'{losses[-1]:.3f}' if losses else ''
-                progress.set_postfix(epoch=self.epoch + 1, loss=shown, refresh=False)
+                progress.set_postfix(epoch=self.epoch + 1, loss=losses.last(), refresh=False)
                 progress.update()
-        return float(np.mean(losses)) if losses else math.nan
+        return losses.mean()
 
-    def _step(self, batch: Batch) -> float | None:
+    def _step(self, batch: Batch) -> Tensor | None:
         """Take one step; return the loss, or None for a batch without any label."""
         images, labels = batch
-        labels = labels.to(self.device).long()
+        if not self.exchange.alone:
+            labels = labels.to(self.device)
+        # Alone, the labels are looked at where they are: a GPU would have to be waited for.
         if self._part(labels) is None:
             return None
+        images = images.to(self.device, non_blocking=True)
+        loss = self.take(images, labels.to(self.device, non_blocking=True))
+        if self.average is not None:
+            self.average.update(self.model)
+        return self.exchange.add(loss)
+
+    def _take(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Go forward, back and down the gradient; return the loss."""
+        labels = labels.long()
         outputs = self.arithmetic.forward(self.network, images)
-        loss = training_loss(outputs, labels, self.loss_weights, self.config, self._part)
+        loss = training_loss(outputs, labels, self.loss_weights, self.config, self.loss_part)
         self.optimizer.zero_grad()
         self.scaler.scale(loss).backward()
         self.exchange.add_gradients(self.model)
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        if self.average is not None:
-            self.average.update(self.model)
-        return float(self.exchange.add(loss.detach()))
+        return loss.detach()
 
     def _part(self, labels: Tensor) -> float | None:
         return self.exchange.part(labels, self.loss_weights)
@@ -256,7 +269,8 @@ class Trainer:
         share = self.processes.rank, self.processes.count
         if config.resident and self.device.type == 'cuda' and fits(samples, self.device):
             return DeviceBatches(samples, config, objects, self.device, *share)
-        return HostBatches(samples, config, objects, *share)
+        batches = HostBatches(samples, config, objects, *share)
+        return batches if config.workers == 1 else ProcessBatches(batches)
 
     def _facts(self) -> dict[str, Any]:
         """Return what is neither in the recipe nor in the tensors."""

@@ -14,11 +14,14 @@
 """A small run learns, is the same each time, and goes on where it was stopped."""
 
 import csv
+import gc
 import json
+import multiprocessing
 import shutil
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -32,9 +35,10 @@ from spssn_ros.inference import Segmenter
 from spssn_ros.labels import LabelSet
 from spssn_ros.models import load_weights, read_info
 from spssn_ros.training import state as state_module
+from spssn_ros.training import train as train_module
 from spssn_ros.training.arithmetic import plain
 from spssn_ros.training.augment import Sample
-from spssn_ros.training.batches import HostBatches
+from spssn_ros.training.batches import HostBatches, ProcessBatches
 from spssn_ros.training.config import ClassWeights, Optimizer, TrainConfig
 from spssn_ros.training.exchange import Exchange
 from spssn_ros.training.samples import TrainingData
@@ -174,6 +178,7 @@ def test_a_killed_run_goes_on_to_the_same_end(
     unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     with monkeypatch.context() as patch:
+        patch.setattr(train_module, '_STATE_SECONDS', 0)
         broken = trainer(tmp_path)
         kill_in_second_epoch(broken, patch, moment)
         with pytest.raises(Killed):
@@ -184,6 +189,17 @@ def test_a_killed_run_goes_on_to_the_same_end(
     resumed.run(resume=True)
     assert_same_run(unbroken, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {p.name for p in unbroken.iterdir()}
+
+
+def test_short_epochs_do_not_all_write_the_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    monkeypatch.setattr(
+        train_module, 'save_state', lambda _, state: written.append(state.counters['epoch'])
+    )
+    trainer(tmp_path, epochs=4).run()
+    assert written == [1, 4]
 
 
 def kill_in_second_epoch(broken: Trainer, patch: pytest.MonkeyPatch, moment: str) -> None:
@@ -488,10 +504,30 @@ def test_other_surroundings_are_told(
     assert 'and is 9.9.0: not to the last bit the unbroken run' in capsys.readouterr().out
 
 
-def test_threads_do_not_change_what_is_drawn(tmp_path: Path) -> None:
-    first, second = (list(trainer(tmp_path, workers=n).batches.epoch(1)) for n in (1, 3))
-    for one, other in zip(first, second, strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+def test_processes_that_augment_draw_what_a_thread_draws(tmp_path: Path) -> None:
+    by_a_thread, by_processes = (trainer(tmp_path, workers=n).batches for n in (1, 2))
+    assert isinstance(by_processes, ProcessBatches)
+    # Threads of OpenCV, on which a forked process must not wait.
+    cv2.setNumThreads(2)
+    cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (9, 9), 2)
+    # In a row, and from an epoch that is left in the middle to another one.
+    next(by_processes.epoch(5))
+    for epoch in (1, 2, 0):
+        expected, found = (list(batches.epoch(epoch)) for batches in (by_a_thread, by_processes))
+        assert len(found) == 3
+        for one, other in zip(expected, found, strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_processes_that_augment_end_with_the_run(tmp_path: Path) -> None:
+    before = set(multiprocessing.active_children())
+    run = trainer(tmp_path, workers=2)
+    next(run.batches.epoch(0))
+    started = set(multiprocessing.active_children()) - before
+    assert len(started) == 2
+    del run
+    gc.collect()
+    assert [process.is_alive() for process in started] == [False, False]
 
 
 def test_processes_share_a_batch() -> None:
