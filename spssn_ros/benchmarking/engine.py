@@ -13,9 +13,11 @@
 # limitations under the License.
 """Speed and agreement of the engine, end to end: a uint8 frame in, labels of its size out."""
 
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +31,7 @@ from spssn_ros.datasets.camvid import find_camvid, read_pair
 from spssn_ros.errors import ConfigError, DeviceError
 from spssn_ros.evaluation import ConfusionMatrix
 from spssn_ros.inference import InferenceConfig, Segmentation, Segmenter
+from spssn_ros.inference.backend import AheadBackend
 from spssn_ros.inference.config import BackendName, Device, Precision, Size
 from spssn_ros.inference.plan import plan
 from spssn_ros.inference.segmenter import wanted_graph
@@ -106,6 +109,9 @@ class EngineResult:
         stages: parts of OpenVINO's time: 'network', from frame to logits, 'upsample_argmax' and
             'upsample_argmax_confidence', from these to what is returned.
         differing: share of pixels whose label is not the baseline's.
+        in_a_row: frames/s by `Segmenter.stream`, labels alone, of engines that take the next
+            frame while they compute one.
+        in_a_row_with_confidence: likewise.
 
     """
 
@@ -115,6 +121,8 @@ class EngineResult:
     with_confidence: dict[str, Timing]
     stages: dict[str, Timing]
     differing: dict[str, float]
+    in_a_row: dict[str, float] = field(default_factory=dict)
+    in_a_row_with_confidence: dict[str, float] = field(default_factory=dict)
 
     def times_as_fast(self) -> dict[str, float]:
         """Return by how much each engine is faster than the first, at the median."""
@@ -174,6 +182,8 @@ def benchmark_engine(config: EngineBenchmark) -> Iterator[EngineResult]:
                 _take_turns(_calls(engines, frame, True), config.iterations),
                 _take_turns(_stages(engines, frame), config.iterations),
                 differing,
+                _in_a_row(engines, frame, False, config.iterations),
+                _in_a_row(engines, frame, True, config.iterations),
             )
 
 
@@ -257,6 +267,22 @@ def _calls(
     engines: list[Engine], frame: NDArray[np.uint8], with_confidence: bool
 ) -> dict[str, Callable[[], object]]:
     return {e.description: partial(e, frame, with_confidence) for e in engines}
+
+
+def _in_a_row(
+    engines: list[Engine], frame: NDArray[np.uint8], with_confidence: bool, iterations: int
+) -> dict[str, float]:
+    """Return frames/s from the first frame's going in to the last one's coming out."""
+    rates: dict[str, float] = {}
+    for engine in engines:
+        if not isinstance(engine, Segmenter) or not isinstance(engine.backend, AheadBackend):
+            continue
+        engine(frame, with_confidence)
+        start_s = time.perf_counter()
+        for _ in engine.stream(repeat(frame, iterations), lambda rgb: rgb, with_confidence):
+            pass
+        rates[engine.description] = round(iterations / (time.perf_counter() - start_s), 1)
+    return rates
 
 
 def _stages(engines: list[Engine], frame: NDArray[np.uint8]) -> dict[str, Callable[[], object]]:

@@ -26,7 +26,7 @@ from torch import Tensor
 from spssn_ros.inference.backend import Segmentation
 from spssn_ros.inference.config import Precision, Size
 from spssn_ros.inference.cuda_queue import CudaQueue, DeviceQueue
-from spssn_ros.inference.device_winners import write_winners
+from spssn_ros.inference.device_winners import WinnersWriter
 from spssn_ros.inference.gpu_memory import explained, is_out_of_memory
 from spssn_ros.inference.preprocess import FromUint8, resize_frame
 from spssn_ros.inference.torch_backend import DTYPES
@@ -35,6 +35,9 @@ from spssn_ros.models.blocks import PyramidPooling
 _MAX_PROGRAMS = 6
 _MAX_BATCH = 4
 _LANES = 2
+
+_Matrices = dict[tuple[object, ...], Tensor]
+_Compute = Callable[[_Matrices, Tensor, Tensor], None]
 
 
 class CudaBackend:
@@ -71,7 +74,7 @@ class CudaBackend:
             # Only the network itself: the scale of its input is applied in float32.
             network.model.to(dtype=DTYPES[precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = network
-        self._dtype = DTYPES[precision]
+        self._compute = partial(_compute, network, DTYPES[precision], WinnersWriter())
         self._programs: OrderedDict[_Shape, _Program] = OrderedDict()
         name = torch.cuda.get_device_name(device) if device.type == 'cuda' else device.type
         self.description = f'torch {precision.value} on cuda ({name})'
@@ -121,7 +124,7 @@ class CudaBackend:
             self._queue.release()
         program: _Program | None = None
         try:
-            program = _Program(self._network, self._dtype, self._queue, shape)
+            program = _Program(self._compute, self._queue, shape)
         except RuntimeError as error:
             if not self._programs or not is_out_of_memory(error):
                 raise
@@ -129,7 +132,7 @@ class CudaBackend:
             # Outside the handler, whose traceback keeps tensors alive: again, with nothing else.
             self._programs.clear()
             self._queue.release()
-            program = _Program(self._network, self._dtype, self._queue, shape)
+            program = _Program(self._compute, self._queue, shape)
         self._programs[shape] = program
         return program
 
@@ -157,9 +160,7 @@ class _Lane:
 class _Program:
     """The buffers of one shape, and the work between them, which always uses the same memory."""
 
-    def __init__(
-        self, network: FromUint8, dtype: torch.dtype, queue: DeviceQueue, shape: _Shape
-    ) -> None:
+    def __init__(self, compute: _Compute, queue: DeviceQueue, shape: _Shape) -> None:
         self._queue, self._shape = queue, shape
         taken = (shape.frames, *shape.input_size[::-1], 3)
         given = (1 + shape.with_confidence, shape.frames, *shape.output_size[::-1])
@@ -167,10 +168,8 @@ class _Program:
         with queue.entered():
             self._frames = torch.zeros(taken, dtype=torch.uint8, device=queue.device)
             self._result = torch.zeros(given, dtype=torch.uint8, device=queue.device)
-        matrices: dict[tuple[object, ...], Tensor] = {}
-        self._repeat = queue.prepare(
-            partial(_compute, network, dtype, matrices, self._frames, self._result)
-        )
+        matrices: _Matrices = {}
+        self._repeat = queue.prepare(partial(compute, matrices, self._frames, self._result))
         # A graph knows them by their address only.
         self._matrices = matrices
 
@@ -178,9 +177,8 @@ class _Program:
         """Begin as many frames as the shape has; what is returned waits for them."""
         lane = self._free.pop()
         try:
-            staged = lane.host_frames.numpy()
-            for i, rgb in enumerate(frames):
-                staged[i] = resize_frame(rgb, self._shape.input_size)
+            for place, rgb in zip(lane.host_frames, frames, strict=True):
+                _fill(place, resize_frame(rgb, self._shape.input_size))
             with self._queue.uploading():
                 lane.frames.copy_(lane.host_frames, non_blocking=True)
             with self._queue.entered():
@@ -198,7 +196,7 @@ class _Program:
             try:
                 wait()
                 # The buffer belongs to another frame afterwards.
-                labels, *confidence = lane.host_result.numpy().copy()
+                labels, *confidence = lane.host_result.clone().numpy()
             finally:
                 self._free.append(lane)
             return [
@@ -209,10 +207,20 @@ class _Program:
         return end
 
 
+def _fill(place: Tensor, rgb: NDArray[np.uint8]) -> None:
+    """Copy a frame to pinned memory; PyTorch takes several threads for a large one."""
+    if rgb.flags.writeable:
+        place.copy_(torch.from_numpy(rgb))
+    else:
+        # PyTorch has no tensors that are read only, and warns of it.
+        place.numpy()[:] = rgb
+
+
 def _compute(
     network: FromUint8,
     dtype: torch.dtype,
-    matrices: dict[tuple[object, ...], Tensor],
+    write_winners: WinnersWriter,
+    matrices: _Matrices,
     frames: Tensor,
     result: Tensor,
 ) -> None:
@@ -220,6 +228,5 @@ def _compute(
     for module in network.modules():
         if isinstance(module, PyramidPooling):
             module.matrices = matrices
-    logits = network.model(network.normalised(frames).to(dtype)).float()
-    logits = logits * network.inverse_temperature
-    write_winners(logits, result)
+    logits = network.model(network.normalised(frames).to(dtype))
+    write_winners(logits, network.inverse_temperature, result)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from spssn_ros.errors import ConfigError
 from spssn_ros.models.blocks import ConvBNReLU, initialise, resize
 from spssn_ros.models.fast_scnn import FastSCNN
+from spssn_ros.models.max_pool import MaxPool5
 
 
 class ChainedResidualPooling(nn.Module):
@@ -40,7 +41,7 @@ class ChainedResidualPooling(nn.Module):
         # The paper has four; without a bound, a tampered weights file could take all memory.
         if not 0 <= length <= 16:
             raise ConfigError(f'chain_length is {length}; give 0 (no pooling) to 16')
-        self.pool = nn.MaxPool2d(5, stride=1, padding=2)
+        self.pool = MaxPool5()
         self.convs = nn.ModuleList(
             nn.Conv2d(channels, channels, 1, bias=False) for _ in range(length)
         )

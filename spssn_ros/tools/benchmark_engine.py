@@ -40,11 +40,15 @@ def engine_report(
             'with_confidence': {n: asdict(timing) for n, timing in result.with_confidence.items()},
             'stages': {name: asdict(timing) for name, timing in result.stages.items()},
             'differing': result.differing,
+            'in_a_row': result.in_a_row,
+            'in_a_row_with_confidence': result.in_a_row_with_confidence,
         }
         for result in found
     ]
     content = {'results': results}
     tables = [_timings(found), _stages(found)]
+    if any(result.in_a_row for result in found):
+        tables.append(_in_a_row(found))
     if scores:
         content['camvid_val'] = [{'engine': n} | asdict(score) for n, score in scores.items()]
         tables.append(_scores(scores))
@@ -85,6 +89,18 @@ def _stages(found: list[EngineResult]) -> Table:
     for result in found:
         parts = [f'{result.stages[n].median_ms:.2f}' if n in result.stages else '' for n in names]
         table.add_row(result.network, size_text(result.size), *parts)
+    return table
+
+
+def _in_a_row(found: list[EngineResult]) -> Table:
+    table = Table('network', 'size', 'engine', title='Frames in a row, frames/s')
+    for column in ('labels', 'with confidence'):
+        table.add_column(column, justify='right')
+    for result in found:
+        for name, rate in result.in_a_row.items():
+            both = result.in_a_row_with_confidence[name]
+            place = (result.network, size_text(result.size))
+            table.add_row(*place, name, f'{rate:.1f}', f'{both:.1f}')
     return table
 
 

@@ -95,12 +95,17 @@ def _train(
     recipe: dict[str, object] = {
         'data': f'{config.dataset.value}, {"+".join(config.train_splits)}',
         'command': f'spssn train --config {args.config}{" --data DATA" * bool(data)} --output OUT',
-        'machine': platform.machine(),
+        'machine': _machine(device),
     }
     best = Trainer(config, samples, output, recipe, device, processes).run(resume=args.resume)
     if processes.is_first:
         validated = bool(samples.val or samples.holdout)
         print(f'{output}/last.safetensors written' + f'; best mIoU {best:.4f}' * validated)
+
+
+def _machine(device: torch.device | None) -> str:
+    on_cuda = device.type == 'cuda' if device is not None else torch.cuda.is_available()
+    return ', '.join([platform.machine(), *([torch.cuda.get_device_name()] if on_cuda else [])])
 
 
 def _device(name: str) -> torch.device | None:

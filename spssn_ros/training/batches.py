@@ -15,6 +15,7 @@
 
 import contextlib
 import itertools
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -145,7 +146,7 @@ class ProcessBatches(Batches):
             batch_size=None,
             # Endless: a loader waits for all of its processes where it comes to an end.
             sampler=_keys(epoch, len(self)),
-            num_workers=self.config.workers,
+            num_workers=min(self.config.workers, os.cpu_count() or 1),
             pin_memory=torch.cuda.is_available(),
             # The images are there in every process without a copy.
             multiprocessing_context='fork',

@@ -222,7 +222,7 @@ def test_openvino_forgets_old_sizes(random_weights: Path, monkeypatch: pytest.Mo
         # Convolutions in float32 use TF32 on recent GPUs.
         pytest.param('cuda', 'float32', 0.02, marks=needs_cuda),
         pytest.param('cuda', 'float16', 0.05, marks=needs_cuda),
-        pytest.param('cuda', 'bfloat16', 0.15, marks=needs_cuda),
+        pytest.param('cuda', 'bfloat16', 0.25, marks=needs_cuda),
     ],
 )
 def test_other_precisions_and_devices_agree(

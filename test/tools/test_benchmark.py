@@ -32,6 +32,7 @@ import torch
 from spssn_ros.benchmarking import EngineResult, ModelsBenchmark, Score, Timing, engine
 from spssn_ros.benchmarking.baseline import EagerPyTorch
 from spssn_ros.benchmarking.machine import cpu_model
+from spssn_ros.inference import Segmentation, Segmenter
 from spssn_ros.inference.fold_bn import fold_batch_norm
 from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.labels import LabelSet
@@ -161,6 +162,9 @@ def test_engine(benchmark: Callable[..., str], weights: Path, tmp_path: Path) ->
         assert row['times_as_fast'][names[0]] == 1
         assert row['times_as_fast'].keys() == row['engines'].keys() == row['differing'].keys()
         assert list(row['stages']) == ['network', 'upsample_argmax', 'upsample_argmax_confidence']
+        # Only a GPU takes the next frame while it computes one.
+        for key in ('in_a_row', 'in_a_row_with_confidence'):
+            assert list(row[key]) == [name for name in row['engines'] if ' on cuda ' in name]
     assert all(share < 0.01 for share in rows[0]['differing'].values())
     first, *others = report['camvid_val']
     assert first['engine'] == names[0]
@@ -202,6 +206,8 @@ def test_engine_tables(benchmark: Callable[..., str], monkeypatch: pytest.Monkey
         {'torch': fast, 'openvino': slow},
         {'network': fast},
         {'torch': 0.0, 'openvino': 0.00123},
+        {'torch': 250.06},
+        {'torch': 199.5},
     )
     monkeypatch.setattr(benchmark_tool, 'benchmark_engine', lambda _: iter([result]))
     monkeypatch.setattr(
@@ -213,6 +219,7 @@ def test_engine_tables(benchmark: Callable[..., str], monkeypatch: pytest.Monkey
         ['w', '64x48', 'torch', '20.00', '29.00', '50.0', '1.00', '4.50', '0'],
         ['', '', 'openvino', '4.50', '9.00', '222.2', '4.44', '20.00', '0.12'],
         ['w', '64x48', '4.50'],
+        ['w', '64x48', 'torch', '250.1', '199.5'],
         ['torch', '52.54', '0.1', '7'],
     ]
     assert '(synchronised on CUDA)' in said
@@ -243,6 +250,30 @@ def test_one_differing_pixel_of_a_large_frame_shows() -> None:
     labels[7, 9] = 1
     assert engine._differing(labels, expected) == 1 / expected.size
     assert engine._differing(expected, expected) == 0
+
+
+def test_frames_in_a_row_are_for_engines_that_work_ahead(weights: Path) -> None:
+    plain = Segmenter.from_weights(weights, device='cpu', backend='torch', precision='float32')
+    ahead = Segmenter.from_weights(weights, device='cpu', backend='torch', precision='float32')
+    begun: list[bool] = []
+
+    class Ahead:
+        description, max_begun = 'ahead', 2
+
+        def segment(self, *_: Any) -> Segmentation:
+            return Segmentation(np.zeros((48, 64), np.uint8))
+
+        def begin(self, *arguments: Any) -> Callable[[], Segmentation]:
+            begun.append(arguments[-1])
+            return self.segment
+
+    ahead.backend = Ahead()  # type: ignore[assignment]
+    baseline = EagerPyTorch(*load_weights(weights))
+    frame = np.zeros((48, 64, 3), np.uint8)
+    rates = engine._in_a_row([baseline, plain, ahead], frame, True, 7)
+    assert list(rates) == ['ahead']
+    assert rates['ahead'] > 0
+    assert begun == [True] * 7
 
 
 def test_engines_take_turns() -> None:
