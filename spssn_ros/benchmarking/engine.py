@@ -13,51 +13,33 @@
 # limitations under the License.
 """Speed and agreement of the engine, end to end: a uint8 frame in, labels of its size out."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
-from itertools import repeat
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from spssn_ros.benchmarking.baseline import EagerPyTorch
-from spssn_ros.benchmarking.timing import Timing, time_calls
+from spssn_ros.benchmarking.engine_calls import Engine, calls, in_a_row, stages, take_turns
+from spssn_ros.benchmarking.timing import Timing
 from spssn_ros.datasets.camvid import find_camvid, read_pair
 from spssn_ros.errors import ConfigError, DeviceError
 from spssn_ros.evaluation import ConfusionMatrix
-from spssn_ros.inference import InferenceConfig, Segmentation, Segmenter
-from spssn_ros.inference.backend import AheadBackend
+from spssn_ros.inference import InferenceConfig, Segmenter
 from spssn_ros.inference.config import BackendName, Device, Precision, Size
 from spssn_ros.inference.plan import plan
 from spssn_ros.inference.segmenter import wanted_graph
-from spssn_ros.inference.upsample_argmax import upsample_argmax, upsample_argmax_confidence
 from spssn_ros.labels import CITYSCAPES
 from spssn_ros.models import Network, Normalisation, WeightsInfo, create_model, load_weights
 from spssn_ros.synthetic import StreetScene
 
-# The engines take turns, so that what else the machine does meets all of them.
-_TURN_ITERATIONS = 10
 _COMBINATIONS = (
     (Device.CPU, BackendName.TORCH),
     (Device.CPU, BackendName.OPENVINO),
     (Device.CUDA, BackendName.TORCH),
 )
-
-
-class Engine(Protocol):
-    """What is measured: a `Segmenter` or the baseline."""
-
-    @property
-    def description(self) -> str:
-        """'openvino bfloat16 on cpu', say."""
-
-    def __call__(self, rgb: NDArray[np.uint8], with_confidence: bool = False) -> Segmentation:
-        """Segment (H, W, 3) uint8 RGB."""
 
 
 @dataclass(frozen=True)
@@ -178,12 +160,12 @@ def benchmark_engine(config: EngineBenchmark) -> Iterator[EngineResult]:
             yield EngineResult(
                 name,
                 size,
-                _take_turns(_calls(engines, frame, False), config.iterations),
-                _take_turns(_calls(engines, frame, True), config.iterations),
-                _take_turns(_stages(engines, frame), config.iterations),
+                take_turns(calls(engines, frame, False), config.iterations),
+                take_turns(calls(engines, frame, True), config.iterations),
+                take_turns(stages(engines, frame), config.iterations),
                 differing,
-                _in_a_row(engines, frame, False, config.iterations),
-                _in_a_row(engines, frame, True, config.iterations),
+                in_a_row(engines, frame, False, config.iterations),
+                in_a_row(engines, frame, True, config.iterations),
             )
 
 
@@ -263,60 +245,6 @@ def _available(config: EngineBenchmark) -> list[InferenceConfig]:
     return found
 
 
-def _calls(
-    engines: list[Engine], frame: NDArray[np.uint8], with_confidence: bool
-) -> dict[str, Callable[[], object]]:
-    return {e.description: partial(e, frame, with_confidence) for e in engines}
-
-
-def _in_a_row(
-    engines: list[Engine], frame: NDArray[np.uint8], with_confidence: bool, iterations: int
-) -> dict[str, float]:
-    """Return frames/s from the first frame's going in to the last one's coming out."""
-    rates: dict[str, float] = {}
-    for engine in engines:
-        if not isinstance(engine, Segmenter) or not isinstance(engine.backend, AheadBackend):
-            continue
-        engine(frame, with_confidence)
-        start_s = time.perf_counter()
-        for _ in engine.stream(repeat(frame, iterations), lambda rgb: rgb, with_confidence):
-            pass
-        rates[engine.description] = round(iterations / (time.perf_counter() - start_s), 1)
-    return rates
-
-
-def _stages(engines: list[Engine], frame: NDArray[np.uint8]) -> dict[str, Callable[[], object]]:
-    try:
-        from spssn_ros.inference.openvino_backend import OpenVinoBackend
-    except ImportError:
-        return {}
-    size = (frame.shape[1], frame.shape[0])
-    for engine in engines:
-        if isinstance(engine, Segmenter) and isinstance(engine.backend, OpenVinoBackend):
-            backend = engine.backend
-            logits, threads = backend.logits(frame).copy('K'), backend.threads
-            return {
-                'network': partial(backend.logits, frame),
-                'upsample_argmax': partial(upsample_argmax, logits, size, threads),
-                'upsample_argmax_confidence': partial(
-                    upsample_argmax_confidence, logits, size, threads
-                ),
-            }
-    return {}
-
-
 def _differing(labels: NDArray[np.uint8], expected: NDArray[np.uint8]) -> float:
     # Not rounded: a single pixel of a large frame would vanish.
     return float((labels != expected).mean())
-
-
-def _take_turns(calls: dict[str, Callable[[], object]], iterations: int) -> dict[str, Timing]:
-    times_ms: dict[str, list[float]] = {}
-    for start in range(0, iterations, _TURN_ITERATIONS):
-        turn = min(_TURN_ITERATIONS, iterations - start)
-        for name, call in calls.items():
-            # Not timed: compiles the first time, and after that brings its data into the caches.
-            call()
-            # The labels are in the host's memory when a call returns, on CUDA too.
-            times_ms.setdefault(name, []).extend(time_calls(call, turn, on_cuda=False))
-    return {name: Timing.of(values) for name, values in times_ms.items()}

@@ -17,6 +17,8 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
+import torch
+
 from spssn_ros.errors import one_line
 
 _log = logging.getLogger(__name__)
@@ -41,6 +43,9 @@ class Fused:
         if self._works:
             try:
                 return fused()
+            except torch.cuda.OutOfMemoryError:
+                # Says nothing of the kernels; whoever called knows what to give back.
+                raise
             # Triton builds with the compiler and in the folders that it finds, so that anything
             # may be raised; what is wrong with the GPU itself is raised below again.
             except Exception as error:

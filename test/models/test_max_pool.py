@@ -103,3 +103,14 @@ def test_a_kernel_that_fails_is_told_of_once(caplog: pytest.LogCaptureFixture) -
         '(OSError: no C compiler anywhere)'
     ]
     assert Fused('max pooling')(lambda: 'fused', lambda: 'plain') == 'fused'
+
+
+def test_memory_that_is_out_is_not_the_kernel_s_fault(caplog: pytest.LogCaptureFixture) -> None:
+    def is_out() -> str:
+        raise torch.cuda.OutOfMemoryError('CUDA out of memory')
+
+    choose = Fused('max pooling')
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        choose(is_out, lambda: 'plain')
+    assert choose(lambda: 'fused', lambda: 'plain') == 'fused'
+    assert not caplog.messages

@@ -29,7 +29,14 @@ import numpy as np
 import pytest
 import torch
 
-from spssn_ros.benchmarking import EngineResult, ModelsBenchmark, Score, Timing, engine
+from spssn_ros.benchmarking import (
+    EngineResult,
+    ModelsBenchmark,
+    Score,
+    Timing,
+    engine,
+    engine_calls,
+)
 from spssn_ros.benchmarking.baseline import EagerPyTorch
 from spssn_ros.benchmarking.machine import cpu_model
 from spssn_ros.inference import Segmentation, Segmenter
@@ -270,7 +277,7 @@ def test_frames_in_a_row_are_for_engines_that_work_ahead(weights: Path) -> None:
     ahead.backend = Ahead()  # type: ignore[assignment]
     baseline = EagerPyTorch(*load_weights(weights))
     frame = np.zeros((48, 64, 3), np.uint8)
-    rates = engine._in_a_row([baseline, plain, ahead], frame, True, 7)
+    rates = engine_calls.in_a_row([baseline, plain, ahead], frame, True, 7)
     assert list(rates) == ['ahead']
     assert rates['ahead'] > 0
     assert begun == [True] * 7
@@ -278,7 +285,7 @@ def test_frames_in_a_row_are_for_engines_that_work_ahead(weights: Path) -> None:
 
 def test_engines_take_turns() -> None:
     calls: list[str] = []
-    timings = engine._take_turns({name: partial(calls.append, name) for name in 'ab'}, 21)
+    timings = engine_calls.take_turns({name: partial(calls.append, name) for name in 'ab'}, 21)
     # One call before each turn is not timed.
     assert ''.join(calls) == 'a' * 11 + 'b' * 11 + 'a' * 11 + 'b' * 11 + 'aabb'
     assert {name: timing.iterations for name, timing in timings.items()} == {'a': 21, 'b': 21}
