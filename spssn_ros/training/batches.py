@@ -73,6 +73,10 @@ class Batches(ABC):
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yield images (N, H, W, 3) and labels (N, H, W), both uint8, of one epoch."""
 
+    def close(self) -> None:
+        """End what makes batches ahead, if anything does."""
+        return
+
     def draws(self, epoch: int) -> Iterator[list[Draw]]:
         """Yield what this process makes of each batch of an epoch."""
         return (self.draw(epoch, batch) for batch in range(len(self)))
@@ -139,6 +143,13 @@ class ProcessBatches(Batches):
         self._next_epoch = -1
         yield from itertools.islice(self._ahead, len(self))
         self._next_epoch = epoch + 1
+
+    def close(self) -> None:
+        """See `Batches.close`.
+
+        A loader that the garbage collector ends, with others, waits for its processes in vain.
+        """
+        self._ahead, self._next_epoch = iter(()), -1
 
     def _loader(self, epoch: int) -> 'DataLoader[Batch]':
         return DataLoader(

@@ -13,6 +13,7 @@
 # limitations under the License.
 """The training loop: images and labels in, weights and a learning curve out."""
 
+import contextlib
 import math
 import time
 from collections.abc import Sequence
@@ -46,7 +47,7 @@ from spssn_ros.training.loss_log import LossLog
 from spssn_ros.training.losses import training_loss
 from spssn_ros.training.optimizer import make_optimizer, set_learning_rate
 from spssn_ros.training.paste import RareObjects
-from spssn_ros.training.repeated_step import RepeatedStep, Step, can_repeat
+from spssn_ros.training.repeated_step import RepeatedStep, can_repeat
 from spssn_ros.training.samples import TrainingData
 from spssn_ros.training.schedule import WeightAverage, poly_factor
 from spssn_ros.training.state import RunState, changed_surroundings, load_state, save_state
@@ -107,9 +108,7 @@ class Trainer:
         self.network = torch.compile(network) if config.compile else network
         repeated = can_repeat(config, self.device, self.processes.count)
         self.optimizer = make_optimizer(self.model, config, repeated)
-        self.take: Step = RepeatedStep(self._take, self.model) if repeated else self._take
-        # Asked before a step; a graph cannot ask.
-        self.loss_part = (lambda _: 1.0) if repeated else self._part
+        self.repeated = RepeatedStep(self._take, self.model) if repeated else None
         self.loss_weights = class_weights(config, data).to(self.device)
         self.epoch, self.best, self.seconds = 0, -1.0, 0.0
 
@@ -140,12 +139,15 @@ class Trainer:
             if note and first:
                 print(note)
         iterations, saved = len(self.batches), -math.inf
-        with tqdm(
-            initial=self.epoch * iterations,
-            total=self.config.epochs * iterations,
-            unit='it',
-            disable=None if first else True,
-        ) as progress:
+        with (
+            contextlib.closing(self.batches),
+            tqdm(
+                initial=self.epoch * iterations,
+                total=self.config.epochs * iterations,
+                unit='it',
+                disable=None if first else True,
+            ) as progress,
+        ):
             while self.epoch < self.config.epochs:
                 start = time.perf_counter()
                 loss = self._train_epoch(progress)
@@ -241,7 +243,8 @@ class Trainer:
         if self._part(labels) is None:
             return None
         images = images.to(self.device, non_blocking=True)
-        loss = self.take(images, labels.to(self.device, non_blocking=True))
+        take = self.repeated or self._take
+        loss = take(images, labels.to(self.device, non_blocking=True))
         if self.average is not None:
             self.average.update(self.model)
         return self.exchange.add(loss)
@@ -250,7 +253,9 @@ class Trainer:
         """Go forward, back and down the gradient; return the loss."""
         labels = labels.long()
         outputs = self.arithmetic.forward(self.network, images)
-        loss = training_loss(outputs, labels, self.loss_weights, self.config, self.loss_part)
+        # Asked before the step; a graph cannot ask.
+        part = self._part if self.repeated is None else _all
+        loss = training_loss(outputs, labels, self.loss_weights, self.config, part)
         self.optimizer.zero_grad()
         self.scaler.scale(loss).backward()
         self.exchange.add_gradients(self.model)
@@ -299,3 +304,7 @@ class Trainer:
         save_checkpoint(
             self.output / name, model, self.config, self.data.label_set, recipe, scores
         )
+
+
+def _all(_: Tensor) -> float:
+    return 1.0

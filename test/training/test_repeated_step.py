@@ -71,7 +71,7 @@ def recorded(
     tmp_path: Path, record: Callable[[Callable[[], None]], Callable[[], None]]
 ) -> tuple[list[float], list[torch.Tensor]]:
     run = Trainer(CONFIG, DATA, tmp_path, device=CPU)
-    run.take = RepeatedStep(run._take, run.model, record)
+    run.repeated = RepeatedStep(run._take, run.model, record)
     return steps(run)
 
 
@@ -126,7 +126,7 @@ def test_which_recipes_have_steps_that_repeat(
 @needs_cuda
 def test_a_recipe_on_cuda_records_its_steps(tmp_path: Path) -> None:
     run = Trainer(replace(CONFIG, learning_rate=1e-3), DATA, tmp_path)
-    assert isinstance(run.take, RepeatedStep)
+    assert run.repeated is not None
     run.model.train()
     losses = [run._step(batch) for epoch in range(6) for batch in run.batches.epoch(epoch)]
     values = [float(loss) for loss in losses if loss is not None]

@@ -14,7 +14,6 @@
 """A small run learns, is the same each time, and goes on where it was stopped."""
 
 import csv
-import gc
 import json
 import multiprocessing
 import shutil
@@ -517,6 +516,7 @@ def test_processes_that_augment_draw_what_a_thread_draws(tmp_path: Path) -> None
         assert len(found) == 3
         for one, other in zip(expected, found, strict=True):
             assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    by_processes.close()
 
 
 def test_processes_that_augment_end_with_the_run(tmp_path: Path) -> None:
@@ -525,8 +525,7 @@ def test_processes_that_augment_end_with_the_run(tmp_path: Path) -> None:
     next(run.batches.epoch(0))
     started = set(multiprocessing.active_children()) - before
     assert len(started) == 2
-    del run
-    gc.collect()
+    run.batches.close()
     assert [process.is_alive() for process in started] == [False, False]
 
 
