@@ -137,6 +137,7 @@ class ProcessBatches(Batches):
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """See `Batches.epoch`; the processes go on with the epochs after it meanwhile."""
         if epoch != self._next_epoch:
+            self.close()
             with _without_threads():
                 self._ahead = iter(self._loader(epoch))
         # An epoch that is left before its end is no place to go on from.
