@@ -79,6 +79,27 @@ def benchmark_module() -> Callable[[str], ModuleType]:
 
 
 @pytest.fixture(scope='session')
+def triton_kernels() -> Callable[[str], ModuleType]:
+    """Return what loads a module of kernels: for the GPU, or else for Triton's interpreter."""
+    pytest.importorskip('triton', reason='Triton, which comes with PyTorch for CUDA, is missing')
+    import torch
+
+    def load(name: str) -> ModuleType:
+        with pytest.MonkeyPatch.context() as patch:
+            if not torch.cuda.is_available():
+                # Heeded when a kernel is defined: in a copy, so that the module stays as it is.
+                patch.setenv('TRITON_INTERPRET', '1')
+            spec = importlib.util.find_spec(name)
+            assert spec is not None
+            assert spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture(scope='session')
 def image_message() -> Callable[..., Any]:
     """Return a function that makes the fields of a sensor_msgs/Image."""
 

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 # What libraries set up at their first calls must be there before a capture; PyTorch's notes on
 # CUDA graphs ask for a few.
-_WARM_UPS = 3
+WARM_UPS = 3
 
 
 class DeviceQueue(Protocol):
@@ -100,7 +100,7 @@ class CudaQueue:
         """See `DeviceQueue.prepare`; where capturing fails, the work itself is what repeats it."""
         with _fastest_algorithms():
             with self.entered():
-                for _ in range(_WARM_UPS):
+                for _ in range(WARM_UPS):
                     work()
             self.wait()
             graph = torch.cuda.CUDAGraph()

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from spssn_ros.errors import one_line
 from spssn_ros.inference.config import Precision
+from spssn_ros.inference.cuda_queue import WARM_UPS
 from spssn_ros.models.blocks import PyramidPooling
 from spssn_ros.training.config import TrainConfig
 
@@ -29,10 +30,6 @@ _log = logging.getLogger(__name__)
 
 Step = Callable[[Tensor, Tensor], Tensor]
 """Takes images (N, H, W, 3) and labels (N, H, W), both uint8; gives the loss, a scalar."""
-
-# What libraries set up at their first calls must be there before a capture; PyTorch's notes on
-# CUDA graphs ask for a few on a stream of their own.
-_WARM_UPS = 3
 
 
 def can_repeat(config: TrainConfig, device: torch.device, processes: int) -> bool:
@@ -74,7 +71,7 @@ class RepeatedStep:
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
         """Take a step; return the loss."""
-        if self._taken < _WARM_UPS:
+        if self._taken < WARM_UPS:
             self._taken += 1
             return self._warm_up(images, labels)
         if self._repeat is None:

@@ -13,11 +13,11 @@
 # limitations under the License.
 """The kernel of labels and confidence, on a GPU or else in Triton's interpreter."""
 
-import importlib.util
 import logging
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -36,18 +36,9 @@ Write = Callable[[Tensor, Tensor, Tensor], None]
 
 
 @pytest.fixture(scope='module')
-def fused() -> Iterator[Write]:
-    pytest.importorskip('triton', reason='Triton, which comes with PyTorch for CUDA, is missing')
-    with pytest.MonkeyPatch.context() as patch:
-        if DEVICE == 'cpu':
-            # Heeded when a kernel is defined: a copy, so that the module itself stays as it is.
-            patch.setenv('TRITON_INTERPRET', '1')
-        spec = importlib.util.find_spec(KERNEL)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        yield module.write_winners
+def fused(triton_kernels: Callable[[str], ModuleType]) -> Write:
+    write: Write = triton_kernels(KERNEL).write_winners
+    return write
 
 
 def draw(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:

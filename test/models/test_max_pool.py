@@ -13,8 +13,8 @@
 # limitations under the License.
 """Max pooling by the kernel, on a GPU or else in Triton's interpreter, equals PyTorch's."""
 
-import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 import torch
@@ -30,18 +30,9 @@ KERNEL = 'spssn_ros.models.triton_max_pool'
 
 
 @pytest.fixture(scope='module')
-def pool() -> Iterator[Callable[[Tensor], Tensor]]:
-    pytest.importorskip('triton', reason='Triton, which comes with PyTorch for CUDA, is missing')
-    with pytest.MonkeyPatch.context() as patch:
-        if not HAS_CUDA:
-            # Heeded when a kernel is defined: a copy, so that the module itself stays as it is.
-            patch.setenv('TRITON_INTERPRET', '1')
-        spec = importlib.util.find_spec(KERNEL)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        yield module.TritonMaxPool5.apply
+def pool(triton_kernels: Callable[[str], ModuleType]) -> Callable[[Tensor], Tensor]:
+    apply: Callable[[Tensor], Tensor] = triton_kernels(KERNEL).TritonMaxPool5.apply
+    return apply
 
 
 @pytest.mark.parametrize(
