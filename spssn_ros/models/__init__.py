@@ -18,8 +18,6 @@ from spssn_ros.models.predict import predict_labels, predict_probabilities
 from spssn_ros.models.quantized_graph import QuantizedGraph
 from spssn_ros.models.registry import MODEL_NAMES, count_parameters, create_model
 from spssn_ros.models.weights import (
-    Normalisation,
-    WeightsInfo,
     find_weights,
     load_graph,
     load_weights,
@@ -27,6 +25,7 @@ from spssn_ros.models.weights import (
     save_weights,
     shipped_weights,
 )
+from spssn_ros.models.weights_info import Normalisation, WeightsInfo
 
 __all__ = [
     'MODEL_NAMES',

@@ -25,7 +25,8 @@ import torch
 
 from spssn_ros.errors import ConfigError
 from spssn_ros.models.network import Network
-from spssn_ros.models.weights import WeightsInfo, load_weights
+from spssn_ros.models.weights import load_weights
+from spssn_ros.models.weights_info import WeightsInfo
 
 
 def average_weights(names: Sequence[str | os.PathLike[str]]) -> tuple[Network, WeightsInfo]:
