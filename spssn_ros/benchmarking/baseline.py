@@ -13,12 +13,15 @@
 # limitations under the License.
 """What the engine is compared with: the plain way to run a network in PyTorch."""
 
+import copy
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
 from spssn_ros.inference import Segmentation
+from spssn_ros.inference.config import Device
 from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.models import Network, WeightsInfo
 
@@ -29,24 +32,27 @@ class EagerPyTorch:
     Args:
         model: the network, in evaluation mode.
         info: of its weights.
+        device: where it runs, a copy if that is not the CPU.
 
     """
 
-    description = 'eager PyTorch float32 on cpu'
-
-    def __init__(self, model: Network, info: WeightsInfo) -> None:
+    def __init__(self, model: Network, info: WeightsInfo, device: Device = Device.CPU) -> None:
+        self.device = device.value
+        self.description = f'eager PyTorch float32 on {self.device}'
+        if device is not Device.CPU:
+            model = copy.deepcopy(model)
         network = FromUint8(model, info.normalisation, info.temperature).eval()
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.inference_mode()
     def __call__(self, rgb: NDArray[np.uint8], with_confidence: bool = False) -> Segmentation:
         """Segment (H, W, 3) uint8 RGB, contiguous and writeable, at its size."""
-        logits = self.network(torch.from_numpy(rgb[None]))
+        logits = self.network(torch.from_numpy(rgb[None]).to(self.device))
         upsampled = functional.interpolate(
             logits, rgb.shape[:2], mode='bilinear', align_corners=False
         )[0]
-        labels = upsampled.argmax(0).to(torch.uint8).numpy()
+        labels = upsampled.argmax(0).to(torch.uint8).cpu().numpy()
         if not with_confidence:
             return Segmentation(labels)
         probability = upsampled.softmax(0).amax(0)
-        return Segmentation(labels, (probability * 255).round().to(torch.uint8).numpy())
+        return Segmentation(labels, (probability * 255).round().to(torch.uint8).cpu().numpy())

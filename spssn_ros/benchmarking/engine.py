@@ -212,7 +212,9 @@ def _networks(config: EngineBenchmark) -> Iterator[tuple[str, Network, WeightsIn
 def _engines(model: Network, info: WeightsInfo, configs: list[InferenceConfig]) -> list[Engine]:
     # These set the number of threads, which the baseline then has too.
     segmenters = [Segmenter(model, info, settings) for settings in configs]
-    return [EagerPyTorch(model, info), *segmenters]
+    # Where the CPU is not measured, minutes of it would tell nothing.
+    on_cpu = any(settings.device is Device.CPU for settings in configs)
+    return [EagerPyTorch(model, info, Device.CPU if on_cpu else Device.CUDA), *segmenters]
 
 
 def _asked(config: EngineBenchmark) -> InferenceConfig:

@@ -70,7 +70,8 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         help='the Segmenter end to end, all backends side by side',
         description='From a uint8 frame to labels of its size, resizing and copies included; '
         'frames enter the network as they are. The baseline is the same weights in eager PyTorch: '
-        'float32, channels last, all logits upsampled, argmax.',
+        'float32, channels last, all logits upsampled, argmax; on the CPU, or on the GPU with '
+        '--device cuda.',
     )
     _add_options(engine, _engine, '480x360,960x720,2048x1024', iterations=50)
     _add_device_options(engine, 'auto')
