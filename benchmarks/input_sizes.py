@@ -14,7 +14,7 @@
 """What a larger network input gives and costs: mIoU and time of CamVid weights, by input size.
 
     python benchmarks/input_sizes.py --data CAMVID --weights W [W...] [--sizes WxH ...]
-        [--iterations 40] [--json FILE]
+        [--precision auto] [--iterations 40] [--json FILE]
 
 Scores val and the last fifth of each drive of train, neither of which stage 1 of the shipped
 recipe has seen, and times calls of `Segmenter`, from a frame to its labels, in turns. Prints
@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument('--data', type=Path, required=True, metavar='CAMVID')
     parser.add_argument('--weights', nargs='+', required=True)
     parser.add_argument('--sizes', nargs='+', default=_SIZES, metavar='WxH')
+    parser.add_argument('--precision', default='auto', help='as of spssn evaluate')
     parser.add_argument('--iterations', type=int, default=40)
     parser.add_argument('--json', type=Path, help='file to write')
     arguments = parser.parse_args()
@@ -57,7 +58,8 @@ def main() -> None:
     results: dict[str, Any] = {}
     for weights in arguments.weights:
         segmenters = {
-            size: Segmenter.from_weights(weights, input_size=size) for size in arguments.sizes
+            size: Segmenter.from_weights(weights, input_size=size, precision=arguments.precision)
+            for size in arguments.sizes
         }
         rows: dict[str, Any] = {
             name: {size: _score(found, samples) for size, found in segmenters.items()}

@@ -190,7 +190,7 @@ class Explainer:
             share > 0.05,
             f'{camera.topic}: {share:.0%} of the frames are replaced by newer ones before their '
             f'turn, because a frame takes {work_ms:.0f} ms; lower the camera rate, set max_rate, '
-            'or give a smaller input_size',
+            'or give a smaller input_size or lighter weights',
         )
 
     def _cause(
