@@ -45,6 +45,7 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     ('script', 'key', 'results', 'document'),
     [
         ('ablations', 'runs', 'ablations_cpu_avx2', 'ablations'),
+        ('ablations', 'runs', 'ablations_recipes_cpu_amx', 'ablations'),
         ('weights_scores', 'scores', 'camvid_weights_cpu_amx', 'weights'),
         ('input_sizes', 'results', 'camvid_input_sizes_cpu_amx', 'weights'),
     ],
