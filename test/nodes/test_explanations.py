@@ -103,7 +103,7 @@ def test_drops_are_told_with_their_share_and_cause(
     peer.send_until(publisher, message, lambda: '% of the frames' in node.output, 0.01)
     line = next(line for line in node.lines if '% of the frames' in line)
     assert 'are replaced by newer ones before their turn, because a frame takes' in line
-    assert 'lower the camera rate, set max_rate, or give a smaller input_size or lighter weights' in line
+    assert 'set max_rate, or give a smaller input_size or lighter weights' in line
 
 
 def test_an_absent_gpu_is_told_and_the_cpu_taken(
