@@ -32,10 +32,10 @@ from typing import Any
 import numpy as np
 
 from spssn_ros.benchmarking.machine import describe_machine
-from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.files import write_whole
 from spssn_ros.models import count_parameters, create_model
 from spssn_ros.models.fast_scnn import FastSCNN
+from spssn_ros.training.checkpoint import summary
 from spssn_ros.training.config import ClassWeights, TrainConfig
 from spssn_ros.training.samples import TrainingData, read_data
 from spssn_ros.training.train import Trainer
@@ -149,17 +149,7 @@ def run_one(name: str, config: TrainConfig, data: TrainingData, output: Path) ->
 
 def _scores(trainer: Trainer, data: TrainingData) -> dict[str, Any]:
     matrices = {'val': trainer.validate(data.val), 'holdout': trainer.validate(data.holdout)}
-    return {split: _score(matrix, data) for split, matrix in matrices.items()}
-
-
-def _score(matrix: ConfusionMatrix, data: TrainingData) -> dict[str, Any]:
-    iou = zip(data.label_set.names, matrix.iou().tolist(), strict=True)
-    return {
-        'miou': round(matrix.miou(), 5),
-        'class_average': round(matrix.class_average(), 5),
-        'global_average': round(matrix.global_average(), 5),
-        'iou': {name: round(value, 4) for name, value in iou},
-    }
+    return {split: summary(matrix, data.label_set) for split, matrix in matrices.items()}
 
 
 def markdown(runs: list[dict[str, Any]]) -> str:

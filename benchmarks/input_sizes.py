@@ -22,18 +22,24 @@ Markdown.
 """
 
 import argparse
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from spssn_ros.benchmarking.engine_calls import Calls, take_turns
 from spssn_ros.benchmarking.machine import describe_machine
-from spssn_ros.benchmarking.timing import Timing, time_calls
 from spssn_ros.evaluation import ConfusionMatrix
 from spssn_ros.files import write_whole
 from spssn_ros.inference import Segmenter
 from spssn_ros.training.augment import Sample
+from spssn_ros.training.checkpoint import summary
 from spssn_ros.training.config import TrainConfig
 from spssn_ros.training.samples import read_data
 
@@ -65,8 +71,12 @@ def main() -> None:
             name: {size: _score(found, samples) for size, found in segmenters.items()}
             for name, samples in splits.items()
         }
-        times = _times(list(segmenters.values()), arguments.iterations, data.val)
-        rows['time'] = dict(zip(segmenters, times, strict=True))
+        images = itertools.cycle(image for image, _ in data.val)
+        calls: Calls = {
+            size: partial(_label_next, found, images) for size, found in segmenters.items()
+        }
+        times = take_turns(calls, arguments.iterations)
+        rows['time'] = {size: asdict(timing) for size, timing in times.items()}
         rows['engine'] = next(iter(segmenters.values())).description
         results[Path(weights).stem] = rows
     print(markdown(results))
@@ -79,26 +89,11 @@ def _score(segmenter: Segmenter, samples: Sequence[Sample]) -> dict[str, Any]:
     matrix = ConfusionMatrix(len(segmenter.label_set))
     for image, truth in samples:
         matrix.update(truth, segmenter(image).labels)
-    iou = zip(segmenter.label_set.names, matrix.iou().tolist(), strict=True)
-    return {
-        'miou': round(matrix.miou(), 5),
-        'class_average': round(matrix.class_average(), 5),
-        'global_average': round(matrix.global_average(), 5),
-        'iou': {name: round(value, 4) for name, value in iou},
-    }
+    return summary(matrix, segmenter.label_set)
 
 
-def _times(
-    segmenters: Sequence[Segmenter], iterations: int, samples: Sequence[Sample]
-) -> list[dict[str, Any]]:
-    """Time each in turns, so that a machine that slows down slows down all alike."""
-    times_ms: list[list[float]] = [[] for _ in segmenters]
-    for i in range(iterations):
-        image = samples[i % len(samples)][0]
-        for segmenter, found in zip(segmenters, times_ms, strict=True):
-            # A call ends with its labels in the host's memory, on any device.
-            found += time_calls(partial(segmenter, image), 1, False)
-    return [vars(Timing.of(found)) for found in times_ms]
+def _label_next(segmenter: Segmenter, images: Iterator[NDArray[np.uint8]]) -> None:
+    segmenter(next(images))
 
 
 def markdown(results: dict[str, Any]) -> str:

@@ -93,6 +93,15 @@ def test_the_papers_settings() -> None:
     assert fine.warmup_iterations == 186
 
 
+def test_what_judges_the_last_camvid_stage_differs_by_its_data_alone() -> None:
+    by_name = {path.stem: read_recipe(path) for path in RECIPES}
+    first, _, last = by_name['spssn_camvid']
+    (judged,) = by_name['spssn_camvid_judged']
+    assert (judged.train_splits, judged.holdout) == (first.train_splits, first.holdout)
+    data = {'train_splits': (), 'holdout': 0.0, 'val_split': '', 'val_every': 1}
+    assert replace(judged, **data) == replace(last, **data)
+
+
 @pytest.mark.parametrize('path', RECIPES, ids=lambda path: path.stem)
 def test_a_shipped_recipe_takes_a_step(path: Path, tmp_path: Path) -> None:
     for config in read_recipe(path):
