@@ -31,7 +31,7 @@ def augment(
     config: TrainConfig,
     rng: np.random.Generator,
 ) -> Sample:
-    """Scale, rotate, flip and crop both alike in one warp, then change the image's look.
+    """Degrade, then scale, rotate, flip and crop both alike in one warp, then change the look.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -55,7 +55,9 @@ def apply_augmentation(
     crop: tuple[int, int],
 ) -> Sample:
     """Do what was drawn; arguments and result as of `augment`, `crop` is (width, height)."""
-    warped = cv2.warpAffine(image, drawn.matrix, crop, flags=cv2.INTER_LINEAR)
+    # On the frame, as a camera does it: enlarged with the picture, it weighs what it will in use.
+    frame = image if drawn.damage is None else degrade(image, drawn.damage)
+    warped = cv2.warpAffine(frame, drawn.matrix, crop, flags=cv2.INTER_LINEAR)
     warped_labels = cv2.warpAffine(
         labels,
         drawn.matrix,
@@ -69,8 +71,6 @@ def apply_augmentation(
         picture = apply_tone(picture, drawn.tone)
     if drawn.shadow is not None:
         picture = _cast(picture, drawn.shadow)
-    if drawn.damage is not None:
-        picture = degrade(picture, drawn.damage)
     return picture, np.asarray(warped_labels, np.uint8)
 
 

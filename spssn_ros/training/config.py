@@ -70,7 +70,8 @@ class TrainConfig:
         hue: greatest turn of the hue either way, in degrees.
         dusk: probability of low light: darker, warmer or colder, as at dusk.
         shadows: probability of a soft cast shadow over part of the picture.
-        degrade: probability of one random degradation (`spssn_ros.imaging.degradation`).
+        degrade: probability of one random degradation (`spssn_ros.imaging.degradation`) of the
+            frame, before it is scaled.
         paste: rare objects pasted into a sample, on average, cut from other training images.
         paste_classes: the classes of these objects; none given: those with fewer than 2 % of the
             labelled pixels.

@@ -26,7 +26,7 @@ from spssn_ros.training.augment import Sample, hue_matrix, shadow_light
 from spssn_ros.training.batches import Batch, Batches, Draw
 from spssn_ros.training.config import TrainConfig
 from spssn_ros.training.device_degrade import degrade_tensor
-from spssn_ros.training.draw import Augmentation, Tone, draw_augmentation
+from spssn_ros.training.draw import Tone, draw_augmentation
 from spssn_ros.training.paste import MOST_VOID, Placement, RareObjects, fitted, soft_mask
 
 # Of the GPU's free memory that the data set may take; the rest is for training.
@@ -90,13 +90,19 @@ class DeviceBatches(Batches):
             if self.objects is not None:
                 for placement in self.objects.draw(size, self.config.paste, draw.rng):
                     _paste(images[i], labels[i], placement, size)
-            drawn.append(draw_augmentation(self.config, size, draw.rng))
+            one = draw_augmentation(self.config, size, draw.rng)
+            if one.damage is not None:
+                frame = images[i, :, : size[1], : size[0]]
+                frame.copy_(degrade_tensor(frame, one.damage))
+            drawn.append(one)
         pictures, ids = warp(images, labels, [d.matrix for d in drawn], self.config.crop)
         tones = [d.tone for d in drawn if d.tone is not None]
         if tones:
             pictures = apply_tones(pictures, tones)
         for i, one in enumerate(drawn):
-            pictures[i] = _spoil(pictures[i], one)
+            if one.shadow is not None:
+                light = shadow_light(one.shadow, self.config.crop)
+                pictures[i] *= torch.from_numpy(light).to(self.device)
         return pictures.round().to(torch.uint8).permute(0, 2, 3, 1), ids
 
 
@@ -147,15 +153,6 @@ def apply_tones(pictures: Tensor, tones: Sequence[Tone]) -> Tensor:
     ]
     colors = torch.tensor(np.stack(matrices), dtype=torch.float32, device=pictures.device)
     return torch.einsum('nij,njhw->nihw', colors, toned).clamp(0, 255).round()
-
-
-def _spoil(picture: Tensor, drawn: Augmentation) -> Tensor:
-    if drawn.shadow is not None:
-        light = shadow_light(drawn.shadow, (picture.shape[-1], picture.shape[-2]))
-        picture = picture * torch.from_numpy(light).to(picture.device)
-    if drawn.damage is not None:
-        picture = degrade_tensor(picture, drawn.damage)
-    return picture
 
 
 def _paste(image: Tensor, labels: Tensor, placement: Placement, size: tuple[int, int]) -> None:

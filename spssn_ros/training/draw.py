@@ -60,14 +60,14 @@ class Shadow:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to one sample, in this order.
+    """What is done to one sample.
 
     Attributes:
         matrix: (2, 3) float64, maps the frame's pixel coordinates to the crop's; pixel centres
             are whole numbers, as OpenCV has it.
-        tone: change of colours, if any.
-        shadow: cast on the picture, if any.
-        damage: degradation of the picture, if any.
+        tone: change of the crop's colours, if any.
+        shadow: cast on the crop, if any.
+        damage: degradation of the frame, before all else, if any.
 
     """
 

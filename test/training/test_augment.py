@@ -15,9 +15,11 @@
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
+from spssn_ros.imaging.degradation import Degradation, degrade, fixed_damage
 from spssn_ros.training.augment import (
     apply_augmentation,
     apply_tone,
@@ -219,3 +221,20 @@ def test_each_look_leaves_geometry_and_the_draws_before_it_alone(
     assert np.mean([d.shadow is not None for d in drawn]) == pytest.approx(0.25, abs=0.07)
     assert np.mean([d.damage is not None for d in drawn]) == pytest.approx(0.5, abs=0.09)
     assert all(d.tone is None for d in drawn)
+
+
+def test_the_frame_is_degraded_before_it_is_enlarged(
+    sample: tuple[np.ndarray, np.ndarray],
+) -> None:
+    image, labels = sample
+    size = 3 * WIDTH, 3 * HEIGHT
+    damage = fixed_damage(Degradation.LOW_RESOLUTION)
+    drawn = Augmentation(np.eye(2, 3) * 3, damage=damage)
+    found, found_labels = apply_augmentation(image, labels, drawn, size)
+    wanted = cv2.warpAffine(degrade(image, damage), drawn.matrix, size)
+    np.testing.assert_array_equal(found, wanted)
+    plain, plain_labels = apply_augmentation(image, labels, Augmentation(drawn.matrix), size)
+    np.testing.assert_array_equal(found_labels, plain_labels)
+    # On the crop it would be a third as strong.
+    late = np.abs(degrade(plain, damage).astype(int) - plain).mean()
+    assert np.abs(found.astype(int) - plain).mean() > 2 * late > 0

@@ -22,6 +22,7 @@ import torch
 
 from spssn_ros.imaging.degradation import Damage, Degradation, degrade, fixed_damage
 from spssn_ros.labels import LabelSet
+from spssn_ros.training import draw
 from spssn_ros.training.augment import Sample
 from spssn_ros.training.batches import HostBatches
 from spssn_ros.training.config import TrainConfig
@@ -104,6 +105,22 @@ def test_colours_equal_opencv(samples: list[Sample], values: dict[str, Any]) -> 
     difference = np.abs(images.astype(int) - host_images)
     assert np.median(difference) <= 1
     assert difference.mean() < 2
+
+
+@pytest.mark.parametrize(
+    'damage', [Damage(Degradation.MOTION_BLUR, 25.0, 0.4), Damage(Degradation.LOW_RESOLUTION, 4.0)]
+)
+def test_frames_are_degraded_as_opencv_does_it(
+    samples: list[Sample], monkeypatch: pytest.MonkeyPatch, damage: Damage
+) -> None:
+    monkeypatch.setattr(draw, 'draw_damage', lambda rng: damage)
+    # Enlarged, so that it matters what comes first.
+    images, labels, host_images, host_labels = both(samples, scale=(2.5, 2.5), degrade=1.0)
+    plain = both(samples, scale=(2.5, 2.5))
+    np.testing.assert_array_equal(labels, plain[1])
+    assert (labels == host_labels).mean() > 0.985
+    change = np.abs(host_images.astype(int) - plain[2]).mean()
+    assert np.abs(images.astype(int) - host_images).mean() < 0.15 * change
 
 
 @pytest.mark.parametrize(
