@@ -157,11 +157,16 @@ def benchmark_engine(config: EngineBenchmark) -> Iterator[EngineResult]:
             frame = StreetScene(0, *size).render(0.0)[0]
             expected = engines[0](frame).labels
             differing = {e.description: _differing(e(frame).labels, expected) for e in engines}
+            timings = take_turns(calls(engines, frame), config.iterations)
+            labels, both = (
+                {name: timing for (name, confidence), timing in timings.items() if confidence is c}
+                for c in (False, True)
+            )
             yield EngineResult(
                 name,
                 size,
-                take_turns(calls(engines, frame, False), config.iterations),
-                take_turns(calls(engines, frame, True), config.iterations),
+                labels,
+                both,
                 take_turns(stages(engines, frame), config.iterations),
                 differing,
                 in_a_row(engines, frame, False, config.iterations),

@@ -14,10 +14,10 @@
 """Ways to time engines: call by call, in a row, in parts, in turns."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import repeat
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from spssn_ros.inference.upsample_argmax import upsample_argmax, upsample_argmax
 _TURN_ITERATIONS = 10
 
 Calls = dict[str, Callable[[], object]]
+K = TypeVar('K')
 
 
 class Engine(Protocol):
@@ -44,9 +45,11 @@ class Engine(Protocol):
         """Segment (H, W, 3) uint8 RGB."""
 
 
-def calls(engines: Sequence[Engine], frame: NDArray[np.uint8], with_confidence: bool) -> Calls:
-    """Return what calls each engine on a frame, by description."""
-    return {e.description: partial(e, frame, with_confidence) for e in engines}
+def calls(
+    engines: Sequence[Engine], frame: NDArray[np.uint8]
+) -> dict[tuple[str, bool], Callable[[], object]]:
+    """Return what calls each engine on a frame, by description and whether with confidence."""
+    return {(e.description, c): partial(e, frame, c) for e in engines for c in (False, True)}
 
 
 def in_a_row(
@@ -86,9 +89,9 @@ def stages(engines: Sequence[Engine], frame: NDArray[np.uint8]) -> Calls:
     return {}
 
 
-def take_turns(calls: Calls, iterations: int) -> dict[str, Timing]:
+def take_turns(calls: Mapping[K, Callable[[], object]], iterations: int) -> dict[K, Timing]:
     """Time calls, some of each at a time, so that all meet the same machine."""
-    times_ms: dict[str, list[float]] = {}
+    times_ms: dict[K, list[float]] = {}
     for start in range(0, iterations, _TURN_ITERATIONS):
         turn = min(_TURN_ITERATIONS, iterations - start)
         for name, call in calls.items():

@@ -309,6 +309,17 @@ def test_engines_take_turns() -> None:
     assert {name: timing.iterations for name, timing in timings.items()} == {'a': 21, 'b': 21}
 
 
+def test_each_engine_is_measured_with_confidence_right_after_labels_alone(weights: Path) -> None:
+    baseline = EagerPyTorch(*load_weights(weights))
+    frame = np.zeros((48, 64, 3), np.uint8)
+    made = engine_calls.calls([baseline, baseline], frame)
+    assert list(made) == [(baseline.description, False), (baseline.description, True)]
+    for (_, with_confidence), call in made.items():
+        result = call()
+        assert isinstance(result, Segmentation)
+        assert (result.confidence is not None) == with_confidence
+
+
 @dataclass
 class NodeTiming:
     """What `nodes.benchmark`, which needs ROS, gives."""
