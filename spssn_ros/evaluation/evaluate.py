@@ -199,8 +199,6 @@ def evaluate(
     config.truth.check(label_set)
     result = EvaluationResult(label_set, ConfusionMatrix(len(label_set)))
     result.categories = categories_for(config.categories, label_set)
-    if segmenter is not None:
-        result.device = segmenter.description
     if config.degradation is not None:
         result.extra['degraded'] = config.degradation.value
     work = config.work()
@@ -239,6 +237,8 @@ def evaluate(
         if share.has_no_pair:
             raise source.no_pair()
     end = time.perf_counter()
+    if segmenter is not None:
+        result.device = segmenter.description
     # The first frame waits for the network to be compiled, which is no matter of rate.
     few = result.frames <= 1
     result.fps = result.frames / (end - start) if few else (result.frames - 1) / (end - first)

@@ -20,7 +20,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from spssn_ros.inference.config import Size
+from spssn_ros.inference.config import Precision, Size
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,15 @@ class Segmentation:
 
 
 class Backend(Protocol):
-    """Runs one network.
+    """Runs one network."""
 
-    Attributes:
-        description: 'openvino bfloat16 on cpu', say.
+    @property
+    def precision(self) -> Precision:
+        """Of the latest frame's arithmetic."""
 
-    """
-
-    description: str
+    @property
+    def description(self) -> str:
+        """Say 'openvino bfloat16 on cpu'."""
 
     def segment(
         self, rgb: NDArray[np.uint8], input_size: Size, output_size: Size, with_confidence: bool

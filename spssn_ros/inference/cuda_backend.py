@@ -77,6 +77,7 @@ class CudaBackend:
         self._compute = partial(_compute, network, DTYPES[precision], WinnersWriter())
         self._programs: OrderedDict[_Shape, _Program] = OrderedDict()
         name = torch.cuda.get_device_name(device) if device.type == 'cuda' else device.type
+        self.precision = precision
         self.description = f'torch {precision.value} on cuda ({name})'
 
     def segment(

@@ -85,6 +85,7 @@ class OpenVinoBackend:
 
     Attributes:
         network: what is converted.
+        precision: of the latest frame's arithmetic.
         threads: of the inference.
 
     Raises:
@@ -104,7 +105,7 @@ class OpenVinoBackend:
         self._graph = graph
         self._floats = cpu_precision() if precision is Precision.INT8 else precision
         self.threads = limit_threads(cpu_threads)
-        self.description = f'openvino {precision.value} on cpu'
+        self.precision = precision
         self._settings = {
             properties.hint.performance_mode(): properties.hint.PerformanceMode.LATENCY,
             properties.inference_num_threads(): self.threads,
@@ -125,6 +126,11 @@ class OpenVinoBackend:
         )
         self._compiled: OrderedDict[Size, openvino.InferRequest] = OrderedDict()
 
+    @property
+    def description(self) -> str:
+        """See `Backend`."""
+        return f'openvino {self.precision.value} on cpu'
+
     def segment(
         self, rgb: NDArray[np.uint8], input_size: Size, output_size: Size, with_confidence: bool
     ) -> Segmentation:
@@ -142,6 +148,7 @@ class OpenVinoBackend:
         return grid.transpose(2, 0, 1)
 
     def _request(self, size: Size) -> openvino.InferRequest:
+        self.precision = self._floats if self._graph_for(size) is None else Precision.INT8
         if size in self._compiled:
             self._compiled.move_to_end(size)
             return self._compiled[size]

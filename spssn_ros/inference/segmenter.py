@@ -16,6 +16,7 @@
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -23,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spssn_ros.inference.backend import AheadBackend, BatchBackend, Segmentation
-from spssn_ros.inference.config import InferenceConfig, Precision, Size
+from spssn_ros.inference.config import InferenceConfig, InputSize, Precision, Size
 from spssn_ros.inference.plan import create_backend
 from spssn_ros.inference.preprocess import FromUint8, check_frame
 from spssn_ros.labels import LabelSet
@@ -103,7 +104,7 @@ class Segmenter:
 
     @property
     def description(self) -> str:
-        """Backend, precision and device in words."""
+        """Backend, precision and device in words; after a frame, what has computed it."""
         return self.backend.description
 
     def input_size_for(self, frame: Size) -> Size:
@@ -114,6 +115,10 @@ class Segmenter:
     def max_batch(self) -> int:
         """Most frames that `batch` takes; 1 where the backend gains nothing by more."""
         return self.backend.max_batch if isinstance(self.backend, BatchBackend) else 1
+
+    def set_input_size(self, rule: InputSize) -> None:
+        """Choose the size at which the next frames enter the network."""
+        self.config = replace(self.config, input_size=rule)
 
     def move_to_cpu(self) -> None:
         """Go on on the CPU, where the GPU has no memory left."""

@@ -52,6 +52,7 @@ class TorchBackend:
         self.threads = limit_threads(cpu_threads)
         self.dtype = DTYPES[precision]
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.precision = precision
         self.description = f'torch {precision.value} on cpu'
 
     def segment(

@@ -84,6 +84,10 @@ class Camera:
         on_image: called with (camera, message) for every frame.
         on_mismatch: called with a topic on which the QoS of somebody does not match.
 
+    Attributes:
+        name: as given.
+        remappable: the camera topic's name before remapping.
+
     """
 
     def __init__(
@@ -104,9 +108,10 @@ class Camera:
         self._node = node
         self._prefix = f'{name}/' if name else ''
         compressed = transport is Transport.COMPRESSED
+        self.remappable = f'{self._prefix}image' + ('/compressed' if compressed else '')
         self.subscription = node.create_subscription(
             CompressedImage if compressed else Image,
-            f'{self._prefix}image' + ('/compressed' if compressed else ''),
+            self.remappable,
             lambda message: on_image(self, message),
             qos.INPUT,
             qos_overriding_options=qos.overridable(),
@@ -116,7 +121,11 @@ class Camera:
             ),
         )
         self._info_subscription = node.create_subscription(
-            CameraInfo, f'{self._prefix}camera_info', self._on_info, qos.INPUT
+            CameraInfo,
+            f'{self._prefix}camera_info',
+            self._on_info,
+            qos.INPUT,
+            qos_overriding_options=qos.overridable(),
         )
         self._demand = Demand(node, on_mismatch)
         self._images = {output: self._publisher(Image, output) for output in IMAGE_OUTPUTS}
@@ -137,7 +146,12 @@ class Camera:
             if LABEL_INFO_TYPE is not None:
                 kinds.append((LABEL_INFO_TYPE, 'label_info'))
             self._latched = [
-                self._node.create_publisher(kind, f'~/{self._prefix}{topic}', qos.LATCHED)
+                self._node.create_publisher(
+                    kind,
+                    f'~/{self._prefix}{topic}',
+                    qos.LATCHED,
+                    qos_overriding_options=qos.overridable(),
+                )
                 for kind, topic in kinds
             ]
         self._latched[0].publish(label_info_json(info, weights, threshold))

@@ -95,7 +95,7 @@ def _engine(segmenter: Segmenter | None) -> dict[str, str]:
         'engine': segmenter.description,
         'device': plan.device.value,
         'backend': plan.backend.value,
-        'precision': plan.precision.value,
+        'precision': segmenter.backend.precision.value,
     }
 
 

@@ -145,7 +145,7 @@ class Explainer:
             'publisher',
             not types,
             f'waiting for images: nobody publishes {topic}{elsewhere}; start the '
-            'camera, or remap (--ros-args -r image:=/your/topic)',
+            f'camera, or remap (--ros-args -r {camera.remappable}:=/your/topic)',
         )
         found = ', '.join(sorted(types))
         self._cause(

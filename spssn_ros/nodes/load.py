@@ -33,7 +33,7 @@ def load_pipeline(settings: Settings, log: RcutilsLogger) -> Pipeline:
 
     """
     model, info = load_weights(settings.weights)
-    config = reachable(settings.inference, log)
+    config = _reachable(settings.inference, log)
     graph = wanted_graph(settings.weights, config)
     try:
         segmenter = Segmenter(model, info, config, graph)
@@ -45,7 +45,7 @@ def load_pipeline(settings: Settings, log: RcutilsLogger) -> Pipeline:
     return Pipeline.build(segmenter, settings)
 
 
-def reachable(config: InferenceConfig, log: RcutilsLogger) -> InferenceConfig:
+def _reachable(config: InferenceConfig, log: RcutilsLogger) -> InferenceConfig:
     """Fall back to the CPU, audibly, where CUDA is asked for but absent."""
     if config.device is not Device.CUDA or torch.cuda.is_available():
         return config

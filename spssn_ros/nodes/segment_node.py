@@ -35,7 +35,7 @@ from spssn_ros.nodes.camera import Camera
 from spssn_ros.nodes.declare import declare_parameters
 from spssn_ros.nodes.diagnostics import age_ms, diagnostic_array
 from spssn_ros.nodes.explain import Explainer
-from spssn_ros.nodes.load import load_pipeline, reachable
+from spssn_ros.nodes.load import load_pipeline
 from spssn_ros.nodes.parameters import PARAMETERS, Settings
 from spssn_ros.nodes.pipeline import Frame, Pipeline
 from spssn_ros.nodes.process import run_node
@@ -242,8 +242,7 @@ class SegmentNode(LifecycleNode):
                 pipeline = self._on_worker(lambda: self._load(settings))
             elif pipeline is not None and changed:
                 pipeline = Pipeline.build(pipeline.segmenter, settings)
-                config = reachable(settings.inference, self.get_logger())
-                pipeline.segmenter.config = config
+                pipeline.segmenter.set_input_size(settings.inference.input_size)
         except SpssnError as error:
             return SetParametersResult(successful=False, reason=str(error))
         # Left to rclpy, it would end the node; the network at work still works.

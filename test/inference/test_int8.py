@@ -119,9 +119,15 @@ def test_another_size_takes_floats_and_says_so_once(
     rgb = picture(80, 64)
     with caplog.at_level(logging.WARNING, 'spssn_ros'):
         integers(picture(*SIZE))
+        assert integers.description == 'openvino int8 on cpu'
         assert not caplog.records
         for _ in range(2):
             np.testing.assert_array_equal(integers(rgb).labels, floats(rgb).labels)
+    # It tells what has computed the latest frame.
+    assert integers.description == floats.description
+    assert integers.backend.precision is floats.backend.precision
+    integers(picture(*SIZE))
+    assert integers.description == 'openvino int8 on cpu'
     (record,) = caplog.records
     assert record.message == (
         'frames enter at 80x64, but the weights hold 8-bit integers for 96x64 only, so floats are '

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
-from harness import TIMEOUT_S, camera_image, picture, ros_args  # noqa: E402
+from harness import TIMEOUT_S, camera_image, picture, ros_args, set_parameter  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 
@@ -118,3 +118,24 @@ def test_an_absent_gpu_is_told_and_the_cpu_taken(
     peer.send_until(peer.publisher('image'), camera_image(picture()), lambda: labels)
     assert "device is 'cuda' but torch sees no CUDA GPU" in node.output
     assert 'running on the CPU instead' in node.output
+    for alpha in (0.1, 0.2, 0.3):
+        assert set_parameter(peer, 'overlay_alpha', alpha).successful
+    assert peer.spin_until(lambda: 'overlay_alpha: 0.2 -> 0.3' in node.output)
+    assert node.output.count('torch sees no CUDA GPU') == 1
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'remapping'),
+    [
+        (['transport:=compressed'], 'image/compressed'),
+        (['cameras:=[front]'], 'front/image'),
+    ],
+)
+def test_the_hint_to_remap_names_what_is_subscribed(
+    peer: Any, run_node: Any, tiny_weights: Path, parameters: list[str], remapping: str
+) -> None:
+    node = run_node('segment_node', *ros_args(tiny_weights, *parameters))
+    hint = (
+        f'nobody publishes /{remapping}; start the camera, or remap (--ros-args -r {remapping}:='
+    )
+    assert peer.spin_until(lambda: hint in node.output), node.output

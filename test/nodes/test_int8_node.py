@@ -20,7 +20,8 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 openvino = pytest.importorskip('openvino')
-from harness import camera_image, picture, ros_args, set_parameter  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
+from harness import camera_image, picture, ros_args, set_parameter, values  # noqa: E402
 
 from spssn_ros.inference import Segmenter  # noqa: E402
 from spssn_ros.inference.fold_bn import fold_batch_norm  # noqa: E402
@@ -53,6 +54,19 @@ def test_integers_serve_their_size_and_other_weights_are_refused(
     assert len(np.unique(expected)) > 1
     assert 'openvino int8 on cpu' in node.output
     assert 'floats are taken' not in node.output
+    diagnostics = peer.listen('/diagnostics', DiagnosticArray)
+    assert peer.spin_until(lambda: diagnostics)
+    assert values(diagnostics[-1])['precision'] == 'int8'
+    diagnostics.clear()
+    assert set_parameter(peer, 'input_size', '64x48').successful
+    peer.send_until(
+        peer.publisher('image'),
+        camera_image(picture()),
+        lambda: diagnostics and values(diagnostics[-1])['precision'] != 'int8',
+    )
+    facts = values(diagnostics[-1])
+    assert facts['engine'] == f'openvino {facts["precision"]} on cpu'
+    assert 'floats are taken' in node.output
     refused = set_parameter(peer, 'weights', tiny_weights)
     assert not refused.successful
     assert f"precision is 'int8' but {tiny_weights} holds no 8-bit graph" in refused.reason

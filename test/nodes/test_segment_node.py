@@ -27,6 +27,7 @@ rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from harness import camera_image, picture, ros_args, set_parameter, values  # noqa: E402
 from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
+from rclpy.qos import DurabilityPolicy, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
@@ -340,6 +341,25 @@ def test_outputs_take_qos_overrides(peer: Any, run_node: Any, tiny_weights: Path
     late = peer.listen('/segment_node/label', latched=True)
     late.clear()
     assert peer.spin_until(lambda: late), 'the last label was not kept for a late subscriber'
+
+
+def test_facts_and_camera_info_take_qos_overrides(
+    peer: Any, run_node: Any, tiny_weights: Path
+) -> None:
+    facts, info = '/segment_node/label_info_json', '/camera_info'
+    run_node(
+        'segment_node',
+        *ros_args(
+            tiny_weights,
+            f'qos_overrides.{facts}.publisher.durability:=volatile',
+            f'qos_overrides.{info}.subscription.reliability:=reliable',
+        ),
+    )
+    assert peer.spin_until(lambda: peer.node.count_publishers(facts))
+    (publisher,) = peer.node.get_publishers_info_by_topic(facts)
+    assert publisher.qos_profile.durability is DurabilityPolicy.VOLATILE
+    (subscription,) = peer.node.get_subscriptions_info_by_topic(info)
+    assert subscription.qos_profile.reliability is ReliabilityPolicy.RELIABLE
 
 
 def test_compressed_transport(peer: Any, run_node: Any, tiny_weights: Path) -> None:
