@@ -26,6 +26,7 @@ from spssn_ros.evaluation.evaluate import DEFAULT_WORKERS, EvaluationConfig
 from spssn_ros.evaluation.report import Earlier, Run, print_scores, read_earlier
 from spssn_ros.evaluation.result import EvaluationResult, write_text
 from spssn_ros.evaluation.run import run_evaluation, scored_classes
+from spssn_ros.evaluation.threshold import Threshold
 from spssn_ros.evaluation.truth import TruthFormat
 from spssn_ros.imaging.degradation import Degradation
 from spssn_ros.tools.options import (
@@ -132,8 +133,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, processes: Processes) -> int:
-    if args.fail_under is not None and not 0 <= args.fail_under <= 1:
-        raise ConfigError(f'--fail-under is {args.fail_under}; give a fraction from 0 to 1')
+    threshold = Threshold('--fail-under', args.fail_under)
     bags = args.bags or _bags_among_topics(args)
     if not bags:
         raise ConfigError('no bag is given; name the bags before the options')
@@ -163,10 +163,10 @@ def _run(args: argparse.Namespace, processes: Processes) -> int:
     result = run_evaluation(
         config, segmenter, args.weights, args.report, this_run, compared, label_set, processes
     )
-    fails = args.fail_under is not None and not result.matrix.miou() >= args.fail_under
+    missed = threshold.missed_by(result)
     if processes.is_first:
-        _tell(args, result, compared, fails)
-    return int(fails)
+        _tell(args, result, compared, missed)
+    return int(bool(missed))
 
 
 def _bags_among_topics(args: argparse.Namespace) -> list[Path]:
@@ -179,7 +179,7 @@ def _bags_among_topics(args: argparse.Namespace) -> list[Path]:
 
 
 def _tell(
-    args: argparse.Namespace, result: EvaluationResult, compared: Sequence[Earlier], fails: bool
+    args: argparse.Namespace, result: EvaluationResult, compared: Sequence[Earlier], missed: str
 ) -> None:
     if args.json == '-':
         sys.stdout.write(result.to_json())
@@ -189,8 +189,5 @@ def _tell(
             write_text(Path(args.json), result.to_json())
     if args.report:
         print(f'report in {args.report / "index.html"}', file=sys.stderr)
-    if fails:
-        print(
-            f'mIoU {result.matrix.miou():.4f} is under --fail-under {args.fail_under}',
-            file=sys.stderr,
-        )
+    if missed:
+        print(missed, file=sys.stderr)
