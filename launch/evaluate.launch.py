@@ -41,6 +41,8 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from spssn_ros.nodes.params_file import parameter_in
+
 FOLDER = Path(__file__).resolve().parent
 # The last frame is still in the network when the bag ends.
 LAST_FRAME_S = 3.0
@@ -51,8 +53,9 @@ REPORT_S = '60'
 SHARED_ARGUMENTS = [
     DeclareLaunchArgument(
         'weights',
-        default_value='spssn_camvid',
-        description='Weights: a path, or the name of shipped ones. Their classes are scored.',
+        default_value='',
+        description='Weights: a path, or the name of shipped ones; their classes are scored. '
+        'Empty: as in params_file.',
     ),
     DeclareLaunchArgument(
         'device',
@@ -66,9 +69,10 @@ SHARED_ARGUMENTS = [
     ),
     DeclareLaunchArgument(
         'transport',
-        default_value='raw',
-        choices=['raw', 'compressed'],
-        description='How the bag holds images: raw, or compressed under image_topic/compressed.',
+        default_value='',
+        choices=['', 'raw', 'compressed'],
+        description='How the bag holds images: raw, or compressed under image_topic/compressed. '
+        'Empty: as in params_file.',
     ),
     DeclareLaunchArgument(
         'dds_profile',
@@ -97,6 +101,12 @@ ARGUMENTS = [
         'json', default_value='', description='File for the scores as JSON. Empty: none.'
     ),
     DeclareLaunchArgument(
+        'fail_under',
+        default_value='',
+        description='Lowest mIoU (0..1) that will do: below it, evaluate_node says so and ends '
+        'with status 1. Empty: none.',
+    ),
+    DeclareLaunchArgument(
         'image_topic',
         default_value='/camera/image_raw',
         description='Topic of the camera images in the bag.',
@@ -115,13 +125,24 @@ def is_node(executable: str) -> Callable[[LaunchDescriptionEntity], bool]:
     return lambda action: isinstance(action, Node) and action.node_executable == executable
 
 
+def in_force(values: dict[str, str], name: str) -> str:
+    """Return an argument or, without it, the same parameter in params_file; '' without both.
+
+    segment_node reads that file itself; the bag's topics and the scored classes follow from it.
+    """
+    if values[name]:
+        return values[name]
+    return str(parameter_in(Path(values['params_file']), '/segment_node', name) or '')
+
+
 def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return the three nodes, and what each one's events lead to."""
     values = {
         argument.name: LaunchConfiguration(argument.name).perform(context)
         for argument in ARGUMENTS
     }
-    image = values['image_topic'] + '/compressed' * (values['transport'] == 'compressed')
+    transport = in_force(values, 'transport')
+    image = values['image_topic'] + '/compressed' * (transport == 'compressed')
     topics = [image, values['label_topic']]
     options = ['--rate', values['rate'], '--wait-for-subscribers', '30', '--topics', *topics]
     segment = IncludeLaunchDescription(
@@ -136,6 +157,8 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             **{a.name: values[a.name] for a in SHARED_ARGUMENTS},
         }.items(),
     )
+    given = {**values, 'weights': in_force(values, 'weights')}
+    types = {'weights': str, 'report': str, 'json': str, 'compare': str, 'fail_under': float}
     evaluator = Node(
         package='spssn_ros',
         executable='evaluate_node',
@@ -144,8 +167,9 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             {
                 'mode': 'live',
                 **{
-                    name: ParameterValue(values[name], value_type=str)
-                    for name in ('weights', 'report', 'json', 'compare')
+                    name: ParameterValue(kind(given[name]), value_type=kind)
+                    for name, kind in types.items()
+                    if given[name]
                 },
             }
         ],

@@ -63,6 +63,13 @@ def test_every_argument_of_the_contract_is_declared_and_described(
         assert ('default_value' in keywords) is not required
 
 
+@pytest.mark.parametrize('name', ['segment.launch.py', 'evaluate.launch.py'])
+def test_no_default_goes_before_the_params_file(name: str) -> None:
+    arguments = declared_arguments(LAUNCH / name)
+    for argument in ('weights', 'device', 'transport'):
+        assert ast.literal_eval(arguments[argument]['default_value']) == '', argument
+
+
 # From here on with ROS 2's launch.
 
 # Not asked of `launch`: where that is missing, the name is this repository's folder.
@@ -117,6 +124,17 @@ def node(actions: list[Any], executable: str) -> Any:
     return found[0]
 
 
+def parameters(made: Any) -> tuple[dict[str, Any], list[str]]:
+    """Return the parameters that a node is given one by one, and the files given before them."""
+    words = [''.join(getattr(part, 'text', '') for part in word) for word in made.cmd]
+    *files, own = [words[i + 1] for i, word in enumerate(words) if word == '--params-file']
+    # launch writes a list as a Python tuple; ROS ignores such tags.
+    document = yaml.load(Path(own).read_text(), yaml.FullLoader)
+    (entry,) = document.values()
+    values = entry['ros__parameters'].items()
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values}, files
+
+
 def remappings(actions: list[Any]) -> dict[str, str]:
     return dict(node(actions, 'segment_node').expanded_remapping_rules)
 
@@ -163,14 +181,9 @@ def test_several_cameras_on_one_topic_are_refused(segment: ModuleType) -> None:
 @needs_launch
 def test_only_given_parameters_go_before_the_file(segment: ModuleType) -> None:
     def given(**values: str) -> dict[str, Any]:
-        command = node(set_up(segment, **values), 'segment_node').cmd
-        words = [''.join(getattr(part, 'text', '') for part in word) for word in command]
-        files = [words[i + 1] for i, word in enumerate(words) if word == '--params-file']
-        assert Path(files[0]).name == 'segment_node.yaml'
-        # launch writes a list as a Python tuple; ROS ignores such tags.
-        document = yaml.load(Path(files[1]).read_text(), yaml.FullLoader)
-        parameters = document['/segment_node']['ros__parameters']
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in parameters.items()}
+        own, files = parameters(node(set_up(segment, **values), 'segment_node'))
+        assert [Path(file).name for file in files] == ['segment_node.yaml']
+        return own
 
     assert given() == {'use_sim_time': False}
     assert given(weights='12', device='cpu', transport='compressed', cameras='[a, b]') == {
@@ -182,6 +195,42 @@ def test_only_given_parameters_go_before_the_file(segment: ModuleType) -> None:
     }
     assert given(bag=str(LAUNCH)) == {'use_sim_time': True}
     assert given(bag=str(LAUNCH), use_sim_time='false') == {'use_sim_time': False}
+
+
+@needs_launch
+def test_the_evaluation_follows_the_params_file(tmp_path: Path) -> None:
+    evaluate = load('evaluate.launch.py')
+    file = tmp_path / 'mine.yaml'
+
+    def given(**values: str) -> tuple[dict[str, Any], dict[str, str]]:
+        from launch.actions import IncludeLaunchDescription
+
+        actions = set_up(evaluate, bag='bag', **values)
+        included = [a for a in actions if isinstance(a, IncludeLaunchDescription)]
+        own, files = parameters(node(actions, 'evaluate_node'))
+        assert files == []
+        return own, dict(included[0].launch_arguments)
+
+    own, included = given()
+    # As in the file that comes with the package.
+    assert own == {'mode': 'live', 'weights': 'spssn_camvid'}
+    assert (included['weights'], included['transport']) == ('', '')
+    assert included['bag_options'].endswith('--topics /camera/image_raw /camera/label_truth')
+
+    file.write_text('/**: {ros__parameters: {weights: mine, transport: compressed}}')
+    own, included = given(params_file=str(file))
+    assert own == {'mode': 'live', 'weights': 'mine'}
+    assert (included['weights'], included['transport']) == ('', '')
+    assert included['params_file'] == str(file)
+    assert '--topics /camera/image_raw/compressed /camera/' in included['bag_options']
+
+    own, included = given(
+        params_file=str(file), weights='12', transport='raw', json='s.json', fail_under='1'
+    )
+    assert own == {'mode': 'live', 'weights': '12', 'json': 's.json', 'fail_under': 1.0}
+    assert isinstance(own['fail_under'], float)
+    assert (included['weights'], included['transport']) == ('12', 'raw')
+    assert '--topics /camera/image_raw /camera/' in included['bag_options']
 
 
 @needs_launch

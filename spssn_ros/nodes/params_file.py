@@ -1,0 +1,64 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What a ROS parameter file gives a node."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from spssn_ros.errors import ConfigError, one_line
+
+
+def parameter_in(file: Path, node: str, name: str) -> Any:
+    """Return a parameter's value as the node would get it, or None where the file has none.
+
+    Of several entries that match the node (`/**`, `segment_node`, ...) the last one counts.
+
+    Args:
+        file: YAML.
+        node: full name, such as /segment_node.
+        name: of the parameter.
+
+    Raises:
+        ConfigError: it is missing, or no such file.
+
+    """
+    try:
+        document = yaml.safe_load(file.read_text(encoding='utf-8'))
+    except OSError as error:
+        raise ConfigError(f'cannot read params_file {file}: {error.strerror}') from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f'params_file {file} is no YAML: {one_line(error)}') from error
+    return _last(document, '', node, name)
+
+
+def _last(entries: Any, pattern: str, node: str, name: str) -> Any:
+    """Return the value of the last entry below `pattern` that matches the node."""
+    found = None
+    for key, value in entries.items() if isinstance(entries, dict) else ():
+        if key != 'ros__parameters':
+            inner = _last(value, f'{pattern}/{str(key).strip("/")}', node, name)
+            found = found if inner is None else inner
+        elif isinstance(value, dict) and name in value and _matches(pattern, node):
+            found = value[name]
+    return found
+
+
+def _matches(pattern: str, node: str) -> bool:
+    """Return whether a name with * (one part) and ** (any number of parts) is that of the node."""
+    wild = {'*': '/[^/]+', '**': '(?:/[^/]+)*'}
+    parts = (wild.get(part, '/' + re.escape(part)) for part in pattern.strip('/').split('/'))
+    return re.fullmatch(''.join(parts), node) is not None
