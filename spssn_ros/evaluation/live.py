@@ -52,6 +52,12 @@ class LiveEvaluation:
         truth: how truth images say the class of a pixel.
         clock: monotonic seconds.
 
+    Attributes:
+        frames: number of scored pairs.
+        pairs_refused: pairs that could not be scored.
+        labels_received: labels, with or without truth.
+        truths_received: truth images, with or without a label.
+
     """
 
     def __init__(
@@ -67,7 +73,7 @@ class LiveEvaluation:
         self.truth_format = truth
         self.matrix = ConfusionMatrix(len(label_set))
         self.gallery = Gallery(label_set) if with_gallery else None
-        self.frames = 0
+        self.frames = self.pairs_refused = self.labels_received = self.truths_received = 0
         self._source = source
         self._clock = clock
         # What waits for its other half, by stamp: when it came, and the message.
@@ -77,7 +83,6 @@ class LiveEvaluation:
         self._forgotten_truth = self._forgotten_labels = 0
         self._latencies_ms: list[float] = []
         self._first_s = self._last_s = float('nan')
-        self._answers = 0
 
     def add_image(self, stamp_ns: int, message: Any) -> None:
         """Take a camera image, for the gallery; it belongs to the label of its stamp."""
@@ -91,6 +96,7 @@ class LiveEvaluation:
             BadImageError: it completes a pair that cannot be scored.
 
         """
+        self.truths_received += 1
         self._truth[stamp_ns] = (self._clock(), message)
         self._forgotten_truth += _forget(self._truth, _MAX_WAITING)
         if stamp_ns in self._labels:
@@ -104,10 +110,10 @@ class LiveEvaluation:
 
         """
         now = self._clock()
-        if not self._answers:
+        if not self.labels_received:
             self._first_s = now
         self._last_s = now
-        self._answers += 1
+        self.labels_received += 1
         self._labels[stamp_ns] = (now, message)
         self._forgotten_labels += _forget(self._labels, _MAX_WAITING)
         if stamp_ns in self._truth:
@@ -126,7 +132,7 @@ class LiveEvaluation:
             unmatched_labels=drops,
             device='live',
             categories=categories_for('', self.label_set),
-            fps=(self._answers - 1) / span if span > 0 else 0.0,
+            fps=(self.labels_received - 1) / span if span > 0 else 0.0,
         )
         result.extra['drops'] = drops
         if self._latencies_ms:
@@ -143,6 +149,7 @@ class LiveEvaluation:
             prediction = to_labels(label)
             self.matrix.update(truth, prediction)
         except BadImageError as error:
+            self.pairs_refused += 1
             raise BadImageError(f'frame with stamp {stamp_ns} ns: {error}') from error
         # Truth that came after its label (another route through DDS) had no latency to measure.
         self._latencies_ms.append(max(0.0, arrived_s - sent_s) * 1e3)

@@ -57,10 +57,11 @@ def play_demo(job: DemoJob) -> list[NDArray[np.uint8]]:
     """Play the bag to segment_node and evaluate_node; return a few overlays, (H, W, 3) RGB.
 
     Raises:
-        SpssnError: a node ended early, was not ready in time, or answered no frame.
+        SpssnError: a node ended early, was not ready in time, answered no frame, or had no scores.
 
     """
     isolate()
+    evaluator: Process | None = None
     print(f'[2/3] starting segment_node with {job.weights}', flush=True)
     with OverlayListener() as listener:
         with started('segment_node', _segment_arguments(job)) as segmenter:
@@ -73,6 +74,8 @@ def play_demo(job: DemoJob) -> list[NDArray[np.uint8]]:
                 _play(job, listener)
         if not listener.received:
             raise SpssnError('segment_node answered no frame; its log above says why')
+        if evaluator is not None and evaluator.returncode:
+            raise SpssnError('evaluate_node wrote no scores; its message above says why')
         return listener.overlays()
 
 

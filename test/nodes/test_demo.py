@@ -26,6 +26,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 from harness import environment, picture
 
 from spssn_ros.bags.labelled import LabelledFrame, write_labelled_bag
+from spssn_ros.bags.writer import BagWriter
 from spssn_ros.tools.main import main
 
 
@@ -65,6 +66,30 @@ def test_live_scores_equal_offline_scores(
     else:
         # A starved machine may drop a frame; what was answered is scored all the same.
         assert np.sum(live['confusion']) == live['frames'] * 64 * 96
+
+
+def test_truth_that_fits_no_image_is_told_as_no_scores(tiny_weights: Path, tmp_path: Path) -> None:
+    with BagWriter(tmp_path / 'bag') as bag:
+        for second in range(1, 6):
+            bag.write_image('/camera/image_raw', second * 10**9, 'camera', picture())
+            # Half a second late.
+            late, labels = second * 10**9 + 500_000_000, np.zeros((64, 96), np.uint8)
+            bag.write_image('/camera/label_truth', late, 'camera', labels)
+    command = ['demo', '--bag', 'bag', '--weights', str(tiny_weights), '--output', 'demo']
+    run = subprocess.run(
+        [sys.executable, '-m', 'spssn_ros.tools.main', *command],
+        env=environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 2, run.stdout + run.stderr
+    told = 'truth images on /camera/label_truth; a label needs exactly the header stamp of its tru'
+    assert told in run.stderr
+    last = run.stderr.splitlines()[-1]
+    assert last == 'spssn: evaluate_node wrote no scores; its message above says why'
+    assert 'Traceback' not in run.stderr
 
 
 def test_a_missing_bag_is_one_line(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`evaluate_node`, live over DDS and offline."""
+"""`evaluate_node`, live over DDS, and how it ends."""
 
 import json
 import signal
@@ -26,10 +26,8 @@ rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 from harness import camera_image, picture  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
-from spssn_ros.bags.writer import BagWriter  # noqa: E402
 from spssn_ros.evaluation import ConfusionMatrix  # noqa: E402
 from spssn_ros.evaluation.result import EvaluationResult  # noqa: E402
-from spssn_ros.inference import Segmenter  # noqa: E402
 from spssn_ros.labels import CAMVID  # noqa: E402
 
 
@@ -120,27 +118,19 @@ def test_live_scores_pairs_of_equal_stamp(
     assert 'mIoU' in node.output
 
 
-def test_offline_mode_scores_a_bag_and_ends(
-    run_node: Any, tiny_weights: Path, tmp_path: Path
-) -> None:
-    segmenter = Segmenter.from_weights(tiny_weights)
-    rgb = picture(5)
-    bag = tmp_path / 'bag'
-    labels = segmenter(rgb).labels
-    with BagWriter(bag) as writer:
-        writer.write_image('/camera/image_raw', 10**9, 'camera', rgb)
-        # In colours, and 3 ms late.
-        colors = segmenter.label_set.color_table()[labels]
-        writer.write_image('/camera/label_truth', 10**9 + 3_000_000, 'camera', colors)
-    node = run_node(
-        'evaluate_node',
-        *arguments(mode='offline', bag=bag, weights=tiny_weights, json=tmp_path / 's.json'),
-        *('-p', 'slop_ms:=3.0', '-p', 'truth:=auto'),
-    )
-    assert node.wait() == 0
-    scores = json.loads((tmp_path / 's.json').read_text())
-    assert scores['miou'] == 1.0
-    assert scores['frames'] == 1
+def send_pair(peer: Any, node: Any, wrong: int = 0) -> None:
+    """Publish a label and its truth, 24 pixels of which so many are wrong, until it is scored."""
+    publishers = [peer.publisher(topic) for topic in ('label', 'label_truth')]
+    assert peer.spin_until(lambda: 'scoring /label against /label_truth' in node.output)
+    assert peer.spin_until(lambda: all(p.get_subscription_count() for p in publishers))
+    labels = np.zeros((4, 6), np.uint8)
+    labels.flat[:wrong] = 3
+    for publisher, pixels in zip(publishers, (labels, np.zeros((4, 6), np.uint8)), strict=True):
+        publisher.publish(label_message(pixels, 1))
+    # What is sent and not yet taken would be lost to a signal.
+    for publisher in publishers:
+        assert publisher.wait_for_all_acked()
+    peer.spin(0.5)
 
 
 @pytest.mark.parametrize('ending', ['service', 'signal'])
@@ -149,18 +139,79 @@ def test_a_full_disk_takes_no_live_scores_away(
 ) -> None:
     (tmp_path / 'full.json').symlink_to('/dev/full')
     node = run_node('evaluate_node', *arguments(weights=tiny_weights, json=tmp_path / 'full.json'))
-    assert peer.spin_until(lambda: 'scoring label against label_truth' in node.output)
+    send_pair(peer, node)
     told = f'cannot write {tmp_path}/full.json: No space left on device; make room'
     if ending == 'service':
         response = peer.call(Trigger, '/evaluate_node/finish', Trigger.Request())
         assert not response.success
         assert told in response.message
-        assert node.stop() == 0
-    else:
-        assert node.stop() == 2
-        assert f'evaluate_node: {told}' in node.output
+    # At the end it tries again.
+    assert node.stop() == 2
+    assert f'evaluate_node: {told}' in node.output
     assert 'Traceback' not in node.output
-    assert 'mIoU' in node.output
+    assert node.output.count('over 1 frames') == 1
+
+
+def test_scores_that_found_a_full_disk_are_written_when_there_is_room(
+    peer: Any, run_node: Any, tiny_weights: Path, tmp_path: Path
+) -> None:
+    scores = tmp_path / 'scores.json'
+    scores.symlink_to('/dev/full')
+    node = run_node('evaluate_node', *arguments(weights=tiny_weights, json=scores))
+    send_pair(peer, node)
+    assert not peer.call(Trigger, '/evaluate_node/finish', Trigger.Request()).success
+    scores.unlink()
+    assert node.stop() == 0
+    assert json.loads(scores.read_text())['frames'] == 1
+    # The same table is not printed twice.
+    assert node.output.count('over 1 frames') == 1
+
+
+def test_live_scores_under_the_threshold_are_written_and_end_it_with_1(
+    peer: Any, run_node: Any, tiny_weights: Path, tmp_path: Path
+) -> None:
+    scores = tmp_path / 'scores.json'
+    node = run_node('evaluate_node', *arguments(weights=tiny_weights, json=scores, fail_under=0.5))
+    # Sky 21 of 24, road none.
+    send_pair(peer, node, wrong=3)
+    response = peer.call(Trigger, '/evaluate_node/finish', Trigger.Request())
+    # They are written; whether they will do is another matter.
+    assert response.success
+    assert response.message == 'mIoU 0.4375 over 1 frames'
+    assert json.loads(scores.read_text())['miou'] == 0.4375
+    assert node.stop() == 1
+    assert node.output.count('mIoU 0.4375 is under fail_under 0.5') == 1
+
+
+def test_an_evaluation_without_a_pair_is_no_success(
+    peer: Any, run_node: Any, tiny_weights: Path, tmp_path: Path
+) -> None:
+    node = run_node(
+        'evaluate_node',
+        *arguments(
+            weights=tiny_weights, json=tmp_path / 'scores.json', report=tmp_path / 'report'
+        ),
+        *('-r', '__ns:=/car', '-r', 'label:=seg/label', '-r', 'label_truth:=/truth'),
+    )
+    started = 'scoring /car/seg/label against /truth; SIGINT or /car/evaluate_node/finish ends it'
+    assert peer.spin_until(lambda: started in node.output)
+    labels, truths = peer.publisher('/car/seg/label'), peer.publisher('/truth')
+    assert peer.spin_until(lambda: labels.get_subscription_count())
+    assert peer.spin_until(lambda: truths.get_subscription_count())
+    pixels = np.zeros((4, 6), np.uint8)
+    for publisher, sec in ((labels, 1), (labels, 2), (truths, 3)):
+        publisher.publish(label_message(pixels, sec))
+    peer.spin(0.5)
+    told = (
+        'no pair of label and truth was scored: 2 labels came on /car/seg/label, 1 truth images '
+        'on /truth; a label needs exactly the header stamp of its truth'
+    )
+    response = peer.call(Trigger, '/car/evaluate_node/finish', Trigger.Request())
+    assert (response.success, response.message) == (False, told)
+    assert node.stop() == 2
+    assert f'evaluate_node: {told}\n' in node.output
+    assert 'mIoU' not in node.output
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,139 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`evaluate_node`, live: topics are scored while they are published."""
+
+from pathlib import Path
+from typing import Any
+
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+
+from spssn_ros.bags.stamps import header_stamp_ns
+from spssn_ros.errors import BadImageError, SpssnError
+from spssn_ros.evaluation.live import LiveEvaluation
+from spssn_ros.evaluation.report import (
+    About,
+    Run,
+    Source,
+    print_scores,
+    read_earlier,
+    write_report,
+)
+from spssn_ros.evaluation.result import EvaluationResult, write_text
+from spssn_ros.evaluation.truth import TruthFormat
+from spssn_ros.models import read_info
+from spssn_ros.nodes import qos
+from spssn_ros.nodes.evaluate_parameters import EvaluateParameters
+
+TOPICS = ('label', 'label_truth', 'image')
+
+
+class LiveScores:
+    """Subscribes to labels and truth, and scores them.
+
+    Attributes:
+        written: whether the scores are, as they were when `finish` was last called.
+
+    Args:
+        node: subscribes.
+        parameters: of the node.
+        run: what started it.
+
+    Raises:
+        ConfigError, WeightsError: a parameter that cannot be used.
+
+    """
+
+    def __init__(self, node: Node, parameters: EvaluateParameters, run: Run) -> None:
+        self.written = False
+        self._node, self._run = node, run
+        self._weights = parameters.text('weights')
+        self._json, self._report = parameters.path('json'), parameters.path('report')
+        self._info = read_info(self._weights)
+        files = [Path(file) for file in parameters.texts('compare')]
+        self._compared = read_earlier(files, self._info.label_set)
+        self._printed = ''
+        self.label_topic, self.truth_topic, _ = map(node.resolve_topic_name, TOPICS)
+        self._live = LiveEvaluation(
+            self._info.label_set,
+            with_gallery=self._report is not None,
+            source=Source('', self.label_topic),
+            truth=TruthFormat.parse(parameters.text('truth')),
+        )
+        label, truth, image = TOPICS
+        node.create_subscription(Image, label, self._on_label, qos.LOSSLESS)
+        node.create_subscription(Image, truth, self._on_truth, qos.LOSSLESS)
+        if self._live.gallery is not None:
+            node.create_subscription(Image, image, self._on_image, qos.INPUT)
+
+    def finish(self) -> EvaluationResult:
+        """Print the scores so far and write them.
+
+        Raises:
+            SpssnError: there is no pair; nothing is written.
+            OSError: a file cannot be written; a later call tries again.
+
+        """
+        self.written = False
+        result = self._live.result()
+        if not result.frames:
+            raise no_pair(self._live, self.label_topic, self.truth_topic)
+        text = result.to_json()
+        # First what no full disk can prevent, but not again where another try has the same.
+        if text != self._printed:
+            print_scores(result, compared=self._compared)
+            self._printed = text
+        if self._json is not None:
+            write_text(self._json, text)
+        if self._report is not None and self._live.gallery is not None:
+            about = About(self._run, self._weights, self._info, self.truth_topic, self._compared)
+            write_report(self._report, result, self._live.gallery, about)
+        self.written = True
+        return result
+
+    def _on_image(self, message: Image) -> None:
+        self._live.add_image(header_stamp_ns(message), message)
+
+    def _on_label(self, message: Image) -> None:
+        self._take(self._live.add_label, message)
+
+    def _on_truth(self, message: Image) -> None:
+        self._take(self._live.add_truth, message)
+
+    def _take(self, add: Any, message: Image) -> None:
+        try:
+            add(header_stamp_ns(message), message)
+        except BadImageError as error:
+            self._node.get_logger().error(f'not scored: {error}', throttle_duration_sec=5.0)
+
+
+def no_pair(live: LiveEvaluation, label_topic: str, truth_topic: str) -> SpssnError:
+    """Return the error that says why nothing was scored, and what to do."""
+    labels, truths = live.labels_received, live.truths_received
+    if live.pairs_refused:
+        remedy = 'the pairs that came are not usable; the log says why'
+    elif labels and truths:
+        remedy = 'a label needs exactly the header stamp of its truth'
+    elif labels:
+        remedy = 'play a bag with truth, or remap label_truth (-r label_truth:=TOPIC)'
+    elif truths:
+        remedy = 'start segment_node, or remap label (-r label:=TOPIC)'
+    else:
+        remedy = (
+            'start segment_node and play a bag, or remap label and label_truth (-r label:=TOPIC)'
+        )
+    return SpssnError(
+        f'no pair of label and truth was scored: {labels} labels came on {label_topic}, {truths} '
+        f'truth images on {truth_topic}; {remedy}'
+    )
