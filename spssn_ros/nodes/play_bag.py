@@ -33,11 +33,12 @@ from rclpy.utilities import remove_ros_args
 from spssn_ros.bags.reader import BagReader
 from spssn_ros.errors import ConfigError, SpssnError
 from spssn_ros.nodes.bag_player import BagPlayer, StopFlag
+from spssn_ros.tools.parser import CommandParser
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line, without its ROS arguments."""
-    parser = argparse.ArgumentParser(
+    """Parse the command line, without its ROS arguments; exit with status 2 on a usage error."""
+    parser = CommandParser(
         prog='play_bag',
         description="Publish a bag's topics with the timing of the recording.",
         epilog='Remap topics and name the node with --ros-args, as for any ROS node.',

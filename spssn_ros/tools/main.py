@@ -33,6 +33,7 @@ from spssn_ros.tools import (
     segment,
     train,
 )
+from spssn_ros.tools.parser import CommandParser
 
 SUBCOMMANDS = (
     demo,
@@ -50,7 +51,9 @@ SUBCOMMANDS = (
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command and all its subcommands."""
-    parser = argparse.ArgumentParser(prog='spssn', description='Semantic segmentation tools.')
+    parser: argparse.ArgumentParser = CommandParser(
+        prog='spssn', description='Semantic segmentation tools.'
+    )
     parser.add_argument('--version', action='version', version=f'spssn {__version__}')
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     subparsers = parser.add_subparsers(metavar='COMMAND', required=True)

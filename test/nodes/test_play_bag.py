@@ -204,6 +204,11 @@ def test_sigterm_ends_it_with_status_0(bag: Path, play: Callable[..., Any]) -> N
         (('{bag}', '--topics', '/x'), r"play_bag: topic '/x' is not in bag {bag}; it has /camera"),
         (('{bag}', '--rate', '0'), 'play_bag: --rate 0 is not positive; 1 is the recorded speed'),
         (('{bag}', '--clock', '-1'), 'play_bag: --clock -1 is no frequency in Hz'),
+        (
+            ('{bag}', '--rate', 'fast'),
+            "play_bag: argument --rate: invalid float value: 'fast'; see play_bag --help\n",
+        ),
+        ((), 'play_bag: the following arguments are required: BAG; see play_bag --help\n'),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(

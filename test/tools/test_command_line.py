@@ -1,0 +1,78 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The command line itself: usage errors in one line."""
+
+import argparse
+from collections.abc import Iterator
+
+import pytest
+
+from spssn_ros.tools.main import build_parser, main
+
+
+@pytest.mark.parametrize(
+    ('words', 'told'),
+    [
+        ([], 'the following arguments are required: COMMAND; see spssn --help'),
+        (['evalute'], "argument COMMAND: invalid choice: 'evalute' (choose from "),
+        (['--wat', 'evaluate', 'bag'], 'unrecognized arguments: --wat; see spssn --help'),
+        (['evaluate', '--device', 'gpu'], "argument --device: invalid choice: 'gpu' (choose from"),
+        (['evaluate', '--workers', '1.5'], "argument --workers: invalid int value: '1.5'; see "),
+        (['evaluate', '--json'], 'argument --json: expected one argument; see spssn evaluate -'),
+        (
+            ['evaluate', 'bag', '--wat', 'a b'],
+            "unrecognized arguments: --wat 'a b'; see spssn evaluate --help",
+        ),
+        (['evaluate', '--workers', 'line\nbreak'], r'line\n'),
+        (['segment', 'a', 'b', '--output', 'c'], 'unrecognized arguments: b; see spssn segment -'),
+        (['segment', 'a'], 'the following arguments are required: --output; see spssn segment --'),
+        (['convert', 'camvd'], "argument SOURCE: invalid choice: 'camvd' (choose from"),
+        (
+            ['convert', 'street', '--rate', 'fast'],
+            "argument --rate: invalid float value: 'fast'; see spssn convert street --help",
+        ),
+    ],
+)
+def test_a_usage_error_is_one_line_that_names_the_help(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    output, errors = capsys.readouterr()
+    assert output == ''
+    assert errors.count('\n') == 1
+    assert errors.startswith('spssn: ')
+    assert told in errors
+    assert errors.endswith(' --help\n')
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for child in action.choices.values():
+                yield from parsers(child)
+
+
+def test_every_help_that_an_error_names_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    found = [parser.prog for parser in parsers(build_parser())]
+    assert len(found) == len({*found}) > 15
+    for prog in found:
+        command, *words = prog.split()
+        assert command == 'spssn'
+        with pytest.raises(SystemExit) as caught:
+            main([*words, '--help'])
+        assert caught.value.code == 0
+        assert f'usage: {prog} [-h]' in capsys.readouterr().out
