@@ -18,6 +18,7 @@ import io
 import shlex
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from spssn_ros import __version__
 from spssn_ros.errors import SpssnError
@@ -49,13 +50,27 @@ SUBCOMMANDS = (
 )
 
 
+class _Parser(CommandParser):
+    """That of `spssn`, or of a subcommand at any depth: all of them take --debug."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A subcommand's default would undo what stands before it.
+        self.add_argument(
+            '--debug',
+            action='store_true',
+            default=argparse.SUPPRESS,
+            help='show the traceback of an error',
+        )
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command and all its subcommands."""
-    parser: argparse.ArgumentParser = CommandParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog='spssn', description='Semantic segmentation tools.'
     )
     parser.add_argument('--version', action='version', version=f'spssn {__version__}')
-    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
+    parser.set_defaults(debug=False)
     subparsers = parser.add_subparsers(metavar='COMMAND', required=True)
     for module in SUBCOMMANDS:
         module.add_parser(subparsers)
@@ -68,6 +83,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0, 1 under a threshold, 2 on bad input or a file that cannot be read or written, 130 after
         Ctrl-C.
+
+    Raises:
+        SystemExit: a usage error, with 2; after --help and --version, with 0.
+        SpssnError, OSError: with --debug, what is told in one line otherwise.
 
     """
     words = list(sys.argv[1:] if argv is None else argv)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The command line itself: usage errors in one line."""
+"""The command line itself: --debug anywhere, usage errors in one line."""
 
 import argparse
 from collections.abc import Iterator
@@ -19,6 +19,31 @@ from collections.abc import Iterator
 import pytest
 
 from spssn_ros.tools.main import build_parser, main
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        ['--debug', 'evaluate', 'nobag'],
+        ['evaluate', 'nobag', '--debug'],
+        ['evaluate', '--debug', 'nobag'],
+        ['--debug', 'evaluate', 'nobag', '--debug'],
+    ],
+    ids=' '.join,
+)
+def test_debug_anywhere_shows_where_an_error_comes_from(words: list[str]) -> None:
+    with pytest.raises(Exception, match='bag nobag does not exist'):
+        main(words)
+
+
+@pytest.mark.parametrize(
+    'words',
+    [['convert', 'street'], ['convert', '--debug', 'street'], ['--debug', 'convert', 'street']],
+    ids=' '.join,
+)
+def test_debug_of_commands_within_commands(words: list[str]) -> None:
+    args = build_parser().parse_args([*words, '--bag', 'x'])
+    assert args.debug is ('--debug' in words)
 
 
 @pytest.mark.parametrize(
@@ -75,4 +100,4 @@ def test_every_help_that_an_error_names_is_there(capsys: pytest.CaptureFixture[s
         with pytest.raises(SystemExit) as caught:
             main([*words, '--help'])
         assert caught.value.code == 0
-        assert f'usage: {prog} [-h]' in capsys.readouterr().out
+        assert f'usage: {prog} [-h] [--debug]' in capsys.readouterr().out

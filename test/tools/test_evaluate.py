@@ -300,8 +300,3 @@ def test_ctrl_c_ends_it_with_130_and_without_a_traceback(
         process.kill()
     assert (process.returncode, output, errors) == (130, '', '')
     assert {path.name for path in tmp_path.iterdir()} <= {'bag'}
-
-
-def test_debug_shows_where_an_error_comes_from() -> None:
-    with pytest.raises(Exception, match='bag nobag does not exist'):
-        main(['--debug', 'evaluate', 'nobag'])
