@@ -41,7 +41,8 @@ def read_plain(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
 def write_whole(path: Path, data: bytes) -> None:
     """Write `data` to a temporary name beside `path`, then rename it; nothing half-written stays.
 
-    What is there and no plain file, such as /dev/stdout, is written to as it is.
+    What is there and no plain file is written to as it is, and so is what the process has open,
+    such as /dev/stdout: to a file, the data comes behind what it holds.
 
     Raises:
         OSError: the folder is missing or not writable, or the disk is full; it names `path`.
@@ -49,6 +50,12 @@ def write_whole(path: Path, data: bytes) -> None:
     """
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
+        descriptor = _descriptor(path)
+        if descriptor is not None:
+            # A second opening would begin at the file's start.
+            with os.fdopen(os.dup(descriptor), 'wb') as file:
+                file.write(data)
+            return
         if path.exists() and not path.is_file():
             path.write_bytes(data)
             return
@@ -59,3 +66,15 @@ def write_whole(path: Path, data: bytes) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _descriptor(path: Path) -> int | None:
+    """Return the number of the open file that a path such as /dev/stdout is another name of."""
+    # As many links as Linux follows.
+    for _ in range(40):
+        if not path.is_symlink():
+            return None
+        if path.parent.resolve() == Path('/proc/self/fd').resolve():
+            return int(path.name)
+        path = path.parent / path.readlink()
+    return None

@@ -83,3 +83,24 @@ def test_what_is_no_plain_file_is_written_to_as_it_is(tmp_path: Path) -> None:
     (tmp_path / 'null').symlink_to('/dev/null')
     write_whole(tmp_path / 'null', b'x')
     assert (tmp_path / 'null').is_symlink()
+
+
+@pytest.mark.parametrize('through', ['', 'a', 'b'], ids=['itself', 'a_link', 'a_link_to_a_link'])
+def test_what_the_process_has_open_is_written_on(tmp_path: Path, through: str) -> None:
+    """/dev/stdout is such a name, where the shell sent the output into a file."""
+    with (tmp_path / 'output').open('wb', buffering=0) as file:
+        path = Path(f'/dev/fd/{file.fileno()}')
+        (tmp_path / 'a').symlink_to(path)
+        (tmp_path / 'b').symlink_to('a')
+        file.write(b'before ')
+        write_whole(tmp_path / through if through else path, b'data')
+        file.write(b' after')
+    assert (tmp_path / 'output').read_bytes() == b'before data after'
+    assert (tmp_path / 'a').is_symlink()
+    assert {entry.name for entry in tmp_path.iterdir()} == {'output', 'a', 'b'}
+
+
+def test_a_link_to_itself_ends(tmp_path: Path) -> None:
+    (tmp_path / 'loop').symlink_to('loop')
+    write_whole(tmp_path / 'loop', b'data')
+    assert (tmp_path / 'loop').read_bytes() == b'data'
