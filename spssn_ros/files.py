@@ -20,6 +20,34 @@ from pathlib import Path
 MOST_BYTES = 1 << 30
 """Larger files are no list, recipe, score sheet or picture."""
 
+_ELSEWHERE = 'give another path'
+_REMEDIES = {
+    errno.ENOENT: 'check the path',
+    errno.EISDIR: 'give the name of a file',
+    errno.EACCES: f'change its permissions or {_ELSEWHERE}',
+    errno.EPERM: f'change its permissions or {_ELSEWHERE}',
+    errno.EROFS: f'make it writable or {_ELSEWHERE}',
+    errno.ENOSPC: f'make room or {_ELSEWHERE}',
+    errno.EDQUOT: f'make room or {_ELSEWHERE}',
+    errno.EIO: f'see whether the disk is full or damaged, or {_ELSEWHERE}',
+    errno.EEXIST: _ELSEWHERE,
+    errno.ENOTDIR: _ELSEWHERE,
+    errno.ELOOP: _ELSEWHERE,
+    errno.ENAMETOOLONG: _ELSEWHERE,
+    errno.EINVAL: _ELSEWHERE,
+    errno.EFBIG: _ELSEWHERE,
+}
+
+
+def explain(error: OSError) -> str:
+    """Return why a file cannot be read or written and, where that is known, what to do.
+
+    The file is not named; `error.filename` may be a temporary one.
+    """
+    reason = error.strerror or str(error)
+    remedy = _REMEDIES.get(error.errno or 0)
+    return f'{reason}; {remedy}' if remedy else reason
+
 
 def read_plain(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
     """Return the content of a plain file: a pipe may never begin, and a device never end.

@@ -13,12 +13,13 @@
 # limitations under the License.
 """Only plain files are read, and files are written whole."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from spssn_ros.files import read_plain, write_whole
+from spssn_ros.files import explain, read_plain, write_whole
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:
@@ -104,3 +105,25 @@ def test_a_link_to_itself_ends(tmp_path: Path) -> None:
     (tmp_path / 'loop').symlink_to('loop')
     write_whole(tmp_path / 'loop', b'data')
     assert (tmp_path / 'loop').read_bytes() == b'data'
+
+
+@pytest.mark.parametrize(
+    ('number', 'remedy'),
+    [
+        (errno.ENOENT, 'check the path'),
+        (errno.EISDIR, 'give the name of a file'),
+        (errno.EEXIST, 'give another path'),
+        (errno.ENOTDIR, 'give another path'),
+        (errno.EACCES, 'change its permissions or give another path'),
+        (errno.ENOSPC, 'make room or give another path'),
+        (errno.EROFS, 'make it writable or give another path'),
+    ],
+)
+def test_an_error_is_told_with_its_remedy(number: int, remedy: str) -> None:
+    reason = os.strerror(number)
+    assert explain(OSError(number, reason, 'a')) == f'{reason}; {remedy}'
+
+
+def test_an_error_whose_remedy_is_not_known() -> None:
+    assert explain(BrokenPipeError(errno.EPIPE, 'Broken pipe')) == 'Broken pipe'
+    assert explain(OSError('no number')) == 'no number'

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spssn_ros.errors import BagError
+from spssn_ros.files import explain
 
 
 def check_bag_path(path: Path) -> None:
@@ -32,7 +33,7 @@ def check_bag_path(path: Path) -> None:
             raise BagError(f'bag {path} does not exist; check the path')
         files = sorted(path.iterdir()) if path.is_dir() else [path]
     except OSError as error:
-        raise BagError(f'cannot read bag {path}: {error.strerror}') from error
+        raise BagError(f'cannot read bag {path}: {explain(error)}') from error
     if path.is_dir():
         _check_folder(path, files)
     elif path.suffix not in ('.mcap', '.db3', '.bag'):

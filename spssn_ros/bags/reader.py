@@ -28,6 +28,7 @@ from spssn_ros.bags.bag_path import check_bag_path
 from spssn_ros.bags.message_types import IMAGE_TYPES, MessageTypes
 from spssn_ros.bags.stamps import header_stamp_ns
 from spssn_ros.errors import BagError, one_line
+from spssn_ros.files import explain
 
 _END_OF_TIME_NS = 2**31 * 1_000_000_000
 """ROS counts the seconds since 1970 by 31 bits."""
@@ -234,7 +235,7 @@ class BagReader:
 
     def _damaged(self, error: Exception) -> NoReturn:
         if isinstance(error, OSError) and error.strerror:
-            raise BagError(f'cannot read bag {self.path}: {error.strerror}') from error
+            raise BagError(f'cannot read bag {self.path}: {explain(error)}') from error
         reason = one_line(error).rstrip('.') or type(error).__name__
         if self.path.suffix == '.bag':
             reindex = f'rosbag reindex {self.path}'

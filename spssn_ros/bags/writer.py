@@ -40,6 +40,7 @@ from rosbags.typesys import Stores, get_typestore
 from spssn_ros.bags.bag_path import check_database_name
 from spssn_ros.bags.checksums import add_chunk_checksums
 from spssn_ros.errors import BadImageError, BagError
+from spssn_ros.files import explain
 
 _IMAGE = 'sensor_msgs/msg/Image'
 _COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
@@ -259,5 +260,7 @@ class BagWriter:
     def _bag_errors(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, sqlite3.Error, WriterError) as error:
+        except OSError as error:
+            raise BagError(f'cannot write bag {self.path}: {explain(error)}') from error
+        except (sqlite3.Error, WriterError) as error:
             raise BagError(f'cannot write bag {self.path}: {error}') from error

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from spssn_ros.datasets.sample import LabelFormat, Sample
 from spssn_ros.errors import DatasetError
-from spssn_ros.files import read_plain
+from spssn_ros.files import explain, read_plain
 
 _IMAGE_END = '_leftImg8bit.png'
 _LABEL_END = '_labelIds.png'
@@ -93,7 +93,7 @@ def read_instances(sample: Sample, shape: tuple[int, ...]) -> NDArray[np.uint16]
     try:
         data = np.frombuffer(read_plain(path), np.uint8)
     except OSError as error:
-        raise DatasetError(f'cannot read instance image {path}: {error.strerror}') from error
+        raise DatasetError(f'cannot read instance image {path}: {explain(error)}') from error
     instances = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if instances is None or instances.ndim != 2 or instances.dtype != np.uint16:
         raise DatasetError(f'instance image {path} is no 16-bit grey PNG; fetch it again')

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spssn_ros.errors import DatasetError
-from spssn_ros.files import read_plain
+from spssn_ros.files import explain, read_plain
 
 _SIGNATURE = b'\x89PNG\r\n\x1a\n'
 _GRAY, _RGB, _PALETTE, _RGBA = 0, 2, 3, 6
@@ -52,7 +52,7 @@ def read_index_png(path: Path) -> NDArray[np.uint8]:
     try:
         data = read_plain(path)
     except OSError as error:
-        raise DatasetError(f'cannot read label image {path}: {error.strerror}') from error
+        raise DatasetError(f'cannot read label image {path}: {explain(error)}') from error
     if not data.startswith(_SIGNATURE) or len(data) < 26:
         raise DatasetError(f'label image {path} is not a PNG file; labels must be lossless')
     depth, color_type = data[24], data[25]

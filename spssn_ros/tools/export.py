@@ -222,7 +222,7 @@ def _write_openvino(
         openvino.save_model(model, path, compress_to_fp16=False)
     except RuntimeError as error:
         # OpenVINO says no more than that a stream failed.
-        raise OSError(errno.EIO, 'It cannot be written; is the disk full?') from error
+        raise OSError(errno.EIO, 'It cannot be written') from error
 
 
 @contextlib.contextmanager

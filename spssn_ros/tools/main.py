@@ -22,6 +22,7 @@ from typing import Any
 
 from spssn_ros import __version__
 from spssn_ros.errors import SpssnError
+from spssn_ros.files import explain
 from spssn_ros.tools import (
     average,
     benchmark,
@@ -110,9 +111,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _in_words(error: SpssnError | OSError) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        text = f'{error.filename}: {error.strerror}' if error.filename else error.strerror
-        return text.replace('\n', r'\n')
+    if isinstance(error, OSError):
+        file = f'{error.filename}: ' if error.filename else ''
+        return (file + explain(error)).replace('\n', r'\n')
     return str(error)
 
 

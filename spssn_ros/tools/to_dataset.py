@@ -34,6 +34,7 @@ from spssn_ros.errors import BadImageError, BagError, ConfigError, DatasetError
 from spssn_ros.evaluation.evaluate import decode_image
 from spssn_ros.evaluation.pairing import BagPairs
 from spssn_ros.evaluation.truth import TruthFormat, truth_labels
+from spssn_ros.files import explain
 from spssn_ros.imaging import encode_png
 from spssn_ros.labels import CAMVID, CAMVID_VOID, UNKNOWN, LabelSet, ids_beyond, label_colors
 from spssn_ros.tools.options import add_pairing_options, label_set_of, slop_ns_of
@@ -236,6 +237,6 @@ def _new_folder(path: Path) -> Iterator[Path]:
         folder.rename(path)
     except OSError as error:
         # That of a full disk names no file, and others one of the temporary folder's.
-        raise DatasetError(f'cannot write data set {path}: {error.strerror or error}') from error
+        raise DatasetError(f'cannot write data set {path}: {explain(error)}') from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

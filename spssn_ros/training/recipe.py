@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from spssn_ros.errors import ConfigError, one_line
-from spssn_ros.files import read_plain
+from spssn_ros.files import explain, read_plain
 from spssn_ros.training.config import TrainConfig
 
 STAGES = 'stages'
@@ -65,7 +65,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(read_plain(path).decode())
     except OSError as error:
-        raise ConfigError(f'cannot read {path}: {error.strerror}') from error
+        raise ConfigError(f'cannot read {path}: {explain(error)}') from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f'{path} is not YAML: {one_line(error)}') from error
     if not isinstance(values, dict):

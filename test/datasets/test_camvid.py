@@ -175,7 +175,7 @@ def test_bad_label_values_name_their_file(segnet: Path, tmp_path: Path) -> None:
 
 
 def test_bad_image_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r'gone\.png: No such file'):
+    with pytest.raises(DatasetError, match=r'gone\.png: No such file or directory; check'):
         read_image(tmp_path / 'gone.png')
     for content in (b'', b'not an image'):
         (tmp_path / 'bad.png').write_bytes(content)

@@ -102,7 +102,7 @@ def test_all_frames_have_instances_or_none(tmp_path: Path) -> None:
         (np.zeros((2, 4), np.uint8), 'is no 16-bit grey PNG; fetch it again'),
         (np.zeros((2, 4, 3), np.uint16), 'is no 16-bit grey PNG'),
         (np.zeros((3, 5), np.uint16), 'is 5x3 but its label is 4x2; they must be equal'),
-        (None, 'cannot read instance image .*: No such file'),
+        (None, 'cannot read instance image .*: No such file or directory; check the path'),
     ],
 )
 def test_bad_instance_images_are_explained(

@@ -85,7 +85,7 @@ def test_colour_and_16_bit_files_are_refused(
 
 
 def test_bad_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r'gone\.png: No such file'):
+    with pytest.raises(DatasetError, match=r'gone\.png: No such file or directory; check'):
         read_index_png(tmp_path / 'gone.png')
     (tmp_path / 'l.jpg').write_bytes(cv2.imencode('.jpg', IDS)[1].tobytes())
     with pytest.raises(DatasetError, match=r'l\.jpg is not a PNG file'):

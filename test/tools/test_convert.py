@@ -306,7 +306,8 @@ def test_a_full_disk(
     if kind == 'dataset':
         convert('camvid', camvid, '--split', 'val', '--bag', tmp_path / 'bag')
         said = convert('bag', tmp_path / 'bag', '--dataset', tiny_disk / 'out', status=2)
-        assert said == f'spssn: cannot write data set {tiny_disk}/out: No space left on device\n'
+        full = 'No space left on device; make room or give another path'
+        assert said == f'spssn: cannot write data set {tiny_disk}/out: {full}\n'
     else:
         arguments = ('street', '--frames', 3, '--size', '96x72', '--bag', tiny_disk / 'out')
         said = convert(*arguments, '--storage', kind, status=2)

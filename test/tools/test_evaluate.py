@@ -182,7 +182,7 @@ def test_recorded_predictions_need_no_network(
         ),
         (['BAG', '--classes', 'camvid'], 'spssn: --classes is for --prediction-topic; a network'),
         (['--image-topic', '/a', '/b'], 'spssn: no bag is given; name the bags before the opti'),
-        (['BAG', *ENGINE, '--json', '/dev/full'], 'spssn: /dev/full: No space left on device'),
+        (['BAG', *ENGINE, '--json', '/dev/full'], 'spssn: /dev/full: No space left on device; m'),
         (['BAG', *ENGINE, '--json', __file__ + '/s.json'], 'test_evaluate.py: File exists'),
     ],
 )
@@ -212,7 +212,7 @@ def test_a_full_disk(
     )
     errors = capsys.readouterr().err
     assert errors.startswith(f'spssn: {target}')
-    assert errors.endswith(': No space left on device\n')
+    assert errors.endswith(': No space left on device; make room or give another path\n')
     assert errors.count('\n') == 1
     # What was finished is whole, and nothing temporary is left.
     assert [path for path in tiny_disk.rglob('*') if path.name.startswith('.')] == []

@@ -215,7 +215,8 @@ def test_training_goes_on_when_there_is_room_again(
     assert main([str(word) for word in [*words, folder / 'run']]) == 2
     error = capsys.readouterr().err
     told = [line for line in error.splitlines() if line.startswith('spssn: ')]
-    assert told == [f'spssn: {folder}/run/state.safetensors: No space left on device']
+    full = 'No space left on device; make room or give another path'
+    assert told == [f'spssn: {folder}/run/state.safetensors: {full}']
     assert 'Traceback' not in error
     disk(f'remount,size={4 * state + 4 * best}')
     assert main([str(word) for word in [*words, folder / 'run', '--resume']]) == 0

@@ -111,7 +111,9 @@ def test_values_that_cannot_be(values: dict[str, Any], text: str) -> None:
 
 def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     path = tmp_path / 'run.yaml'
-    with pytest.raises(ConfigError, match=r'^cannot read .*run\.yaml: No such file or directory$'):
+    with pytest.raises(
+        ConfigError, match=r'^cannot read .*run\.yaml: No such file or directory; check the path$'
+    ):
         read_recipe(path)
     for content, text in (
         ('a: [', r'run\.yaml is not YAML: '),
