@@ -15,6 +15,7 @@
 
 import errno
 import os
+import tempfile
 from pathlib import Path
 
 MOST_BYTES = 1 << 30
@@ -94,6 +95,50 @@ def write_whole(path: Path, data: bytes) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_file_target(path: Path, makes_folders: bool = False) -> None:
+    """Check that a file can be written, before the work whose result goes there.
+
+    Args:
+        path: the file; pipes, devices and what the process has open are taken as they are.
+        makes_folders: the writer makes the folders above it that are missing.
+
+    Raises:
+        OSError: a folder has its name, or its own folder is missing, none, or not writable; it
+            names the one in the way.
+
+    """
+    if path.is_dir():
+        raise _os_error(errno.EISDIR, path)
+    if _descriptor(path) is None and (path.is_file() or not path.exists()):
+        if not makes_folders and not path.parent.exists():
+            raise _os_error(errno.ENOENT, path.parent)
+        check_folder_target(path.parent)
+
+
+def check_folder_target(path: Path) -> None:
+    """Check that files can be written into a folder, which is made where it is missing.
+
+    Raises:
+        OSError: it, or the nearest that there is above it, is no folder or not writable; it names
+            that one.
+
+    """
+    while not os.path.lexists(path) and path != path.parent:
+        path = path.parent
+    if not path.is_dir():
+        raise _os_error(errno.ENOTDIR, path)
+    try:
+        # On Linux a file without a name, which nobody sees come and go.
+        tempfile.TemporaryFile(dir=path).close()
+    except OSError as error:
+        # It may name the file.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _os_error(number: int, path: Path) -> OSError:
+    return OSError(number, os.strerror(number), str(path))
 
 
 def _descriptor(path: Path) -> int | None:

@@ -19,7 +19,13 @@ from pathlib import Path
 
 import pytest
 
-from spssn_ros.files import explain, read_plain, write_whole
+from spssn_ros.files import (
+    check_file_target,
+    check_folder_target,
+    explain,
+    read_plain,
+    write_whole,
+)
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:
@@ -127,3 +133,40 @@ def test_an_error_is_told_with_its_remedy(number: int, remedy: str) -> None:
 def test_an_error_whose_remedy_is_not_known() -> None:
     assert explain(BrokenPipeError(errno.EPIPE, 'Broken pipe')) == 'Broken pipe'
     assert explain(OSError('no number')) == 'no number'
+
+
+def test_targets_that_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / 'file').write_bytes(b'kept')
+    (tmp_path / 'dangling').symlink_to('nowhere')
+    os.mkfifo(tmp_path / 'pipe')
+    before = sorted(tmp_path.iterdir())
+    for path in (tmp_path / 'new', tmp_path / 'file', tmp_path / 'dangling', tmp_path / 'pipe'):
+        check_file_target(path)
+    # Others' folders do not matter for what is written to as it is.
+    for name in ('/dev/null', '/dev/stdout', '/dev/fd/2'):
+        check_file_target(Path(name))
+    check_file_target(tmp_path / 'a' / 'b' / 'c', makes_folders=True)
+    for path in (tmp_path, tmp_path / 'a' / 'b', Path(), Path('a')):
+        check_folder_target(path)
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / 'file').read_bytes() == b'kept'
+
+
+def test_a_link_to_nothing_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / 'dangling').symlink_to('nowhere')
+    for path in (tmp_path / 'dangling', tmp_path / 'dangling' / 'new'):
+        with pytest.raises(NotADirectoryError) as caught:
+            check_folder_target(path)
+        assert caught.value.filename == str(tmp_path / 'dangling')
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='root writes everywhere')
+def test_a_folder_one_may_not_write_into(tmp_path: Path) -> None:
+    (tmp_path / 'folder').mkdir(mode=0o500)
+    for check in (
+        lambda: check_file_target(tmp_path / 'folder' / 'out'),
+        lambda: check_folder_target(tmp_path / 'folder' / 'new' / 'out'),
+    ):
+        with pytest.raises(PermissionError) as caught:
+            check()
+        assert caught.value.filename == str(tmp_path / 'folder')

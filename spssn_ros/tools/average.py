@@ -17,6 +17,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
+from spssn_ros.files import check_file_target
 from spssn_ros.models import save_weights
 from spssn_ros.models.averaging import average_weights
 
@@ -41,6 +42,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
 
 def run(args: argparse.Namespace) -> int:
     """Average; return the exit status."""
+    check_file_target(args.output)
     model, info = average_weights(args.weights)
     recipe = {'command': args.command_line, **info.recipe}
     save_weights(args.output, model, dataclasses.replace(info, recipe=recipe))

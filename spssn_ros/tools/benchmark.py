@@ -23,6 +23,7 @@ from spssn_ros.benchmarking import (
     describe_machine,
     score_camvid,
 )
+from spssn_ros.files import check_file_target
 from spssn_ros.inference.config import Device, Precision
 from spssn_ros.models import MODEL_NAMES
 from spssn_ros.tools import benchmark_models, benchmark_node
@@ -149,6 +150,10 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, and return the exit status."""
+    if args.json and args.json != '-':
+        check_file_target(Path(args.json), makes_folders=True)
+    if args.markdown:
+        check_file_target(Path(args.markdown), makes_folders=True)
     # Before measuring: the load is then that of other programs.
     machine = describe_machine()
     report: Report = args.measure(args)

@@ -23,6 +23,7 @@ from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC
 from spssn_ros.evaluation.evaluate import EvaluationConfig
 from spssn_ros.evaluation.temperature import calibrate
 from spssn_ros.evaluation.truth import TruthFormat
+from spssn_ros.files import check_file_target
 from spssn_ros.inference.config import InputSize
 from spssn_ros.models import load_weights, save_weights
 from spssn_ros.tools.options import add_copy_options, add_pairing_options
@@ -55,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
         truth=TruthFormat(args.truth),
         slop_ms=args.slop,
     )
+    # Not after minutes of work.
+    check_file_target(args.output)
     model, info = load_weights(args.weights)
     with tqdm(unit='frame', disable=None) as bar:
         fit = calibrate(config, model, info, InputSize.parse(args.input_size), bar.update)

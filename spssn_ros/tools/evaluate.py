@@ -28,6 +28,7 @@ from spssn_ros.evaluation.result import EvaluationResult, write_text
 from spssn_ros.evaluation.run import run_evaluation, scored_classes
 from spssn_ros.evaluation.threshold import Threshold
 from spssn_ros.evaluation.truth import TruthFormat
+from spssn_ros.files import check_file_target, check_folder_target
 from spssn_ros.imaging.degradation import Degradation
 from spssn_ros.tools.options import (
     add_engine_options,
@@ -153,6 +154,8 @@ def _run(args: argparse.Namespace, processes: Processes) -> int:
         args.calibration,
         args.robustness,
     )
+    if processes.is_first:
+        _check_targets(args)
     label_set = (
         label_set_of(args.classes) if args.classes else scored_classes(config, args.weights)
     )
@@ -167,6 +170,14 @@ def _run(args: argparse.Namespace, processes: Processes) -> int:
     if processes.is_first:
         _tell(args, result, compared, missed)
     return int(bool(missed))
+
+
+def _check_targets(args: argparse.Namespace) -> None:
+    """Refuse now what could not be written after all the work."""
+    if args.json and args.json != '-':
+        check_file_target(Path(args.json), makes_folders=True)
+    if args.report:
+        check_folder_target(args.report)
 
 
 def _bags_among_topics(args: argparse.Namespace) -> list[Path]:

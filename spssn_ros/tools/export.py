@@ -29,6 +29,7 @@ from pathlib import Path
 import torch
 
 from spssn_ros.errors import ConfigError, SpssnError, one_line
+from spssn_ros.files import check_file_target
 from spssn_ros.inference.config import Size, parse_size
 from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.models import load_weights
@@ -131,10 +132,12 @@ def export(
         ConfigError: `output` has the other format's suffix, or a Python package is missing.
         WeightsError: no such weights file, or not one.
         SpssnError: the exporter cannot express the network.
-        OSError: the folder cannot be made or written to.
+        OSError: the folder cannot be made or written to, or the file's name is that of a folder.
 
     """
     files = _output_files(output, export_format)
+    for file in files:
+        check_file_target(file, makes_folders=True)
     _require_packages(export_format)
     model, info = load_weights(weights)
     network = FromUint8.deployed(model, info)

@@ -15,8 +15,6 @@
 
 import argparse
 import dataclasses
-import errno
-import os
 from pathlib import Path
 
 from tqdm import tqdm
@@ -29,6 +27,7 @@ from spssn_ros.evaluation.quantization import (
     cost,
 )
 from spssn_ros.evaluation.truth import TruthFormat
+from spssn_ros.files import check_file_target
 from spssn_ros.inference import InferenceConfig, Segmenter
 from spssn_ros.inference.config import BackendName, Device, InputSize, Precision
 from spssn_ros.inference.quantize import import_nncf, quantize
@@ -77,9 +76,8 @@ def run(args: argparse.Namespace) -> int:
         TruthFormat(args.truth),
         slop_ns_of(args),
     )
-    if not args.output.parent.is_dir():
-        # Not after minutes of work.
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(args.output.parent))
+    # Not after minutes of work.
+    check_file_target(args.output)
     model, info = load_weights(args.weights)
     config.truth.check(info.label_set)
     import_nncf()

@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 from spssn_ros.errors import ConfigError, SpssnError
 from spssn_ros.evaluation.result import write_text
+from spssn_ros.files import check_folder_target
 from spssn_ros.imaging import Painter, write_png
 from spssn_ros.inference import Segmenter
 from spssn_ros.labels import LabelSet
@@ -64,6 +65,8 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
 def run(args: argparse.Namespace) -> int:
     """Segment, say what was written, and return the exit status."""
     folders = topic_folders(args.output, args.image_topic)
+    for folder in folders.values():
+        check_folder_target(folder)
     with ExitStack() as stack:
         # Bad input shows before the network is loaded.
         sources = [stack.enter_context(open_frames(args.input, topic)) for topic in folders]

@@ -22,6 +22,7 @@ import torch
 
 from spssn_ros.errors import ConfigError, DeviceError
 from spssn_ros.evaluation.distributed import Processes, join_processes
+from spssn_ros.files import check_folder_target
 from spssn_ros.models import load_weights
 from spssn_ros.training.config import TrainConfig
 from spssn_ros.training.recipe import read_recipe, stage_folder, starting_from
@@ -75,6 +76,9 @@ def run(args: argparse.Namespace) -> int:
     folders = folders * len(stages) if len(folders) == 1 else folders
     device = _device(args.device)
     with join_processes() as processes:
+        if processes.is_first:
+            # Not after all images have been read.
+            check_folder_target(args.output)
         former: Path | None = None
         for number, (config, data) in enumerate(zip(stages, folders, strict=True), start=1):
             output = stage_folder(args.output, number, len(stages))

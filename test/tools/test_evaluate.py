@@ -130,6 +130,17 @@ def test_json_to_stdout_is_nothing_but_json(
     assert set(json.loads(capsys.readouterr().out)) == KEYS
 
 
+def test_json_on_what_is_open_as_on_stdout(
+    bag: Path, weights: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Where pytest, as a shell does, has sent the output into a file."""
+    command = ['evaluate', str(bag), *ENGINE, '--weights', str(weights), '--json', '/dev/fd/1']
+    assert main(command) == 0
+    table, brace, scores = capfd.readouterr().out.partition('{')
+    assert 'mean' in table
+    assert set(json.loads(brace + scores)) == KEYS
+
+
 def test_fail_under(bag: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ['evaluate', str(bag), *ENGINE, '--weights', str(weights), '--fail-under']
     assert main([*command, '0.5']) == 0
@@ -183,7 +194,10 @@ def test_recorded_predictions_need_no_network(
         (['BAG', '--classes', 'camvid'], 'spssn: --classes is for --prediction-topic; a network'),
         (['--image-topic', '/a', '/b'], 'spssn: no bag is given; name the bags before the opti'),
         (['BAG', *ENGINE, '--json', '/dev/full'], 'spssn: /dev/full: No space left on device; m'),
-        (['BAG', *ENGINE, '--json', __file__ + '/s.json'], 'test_evaluate.py: File exists'),
+        (
+            ['BAG', *ENGINE, '--json', __file__ + '/s.json'],
+            'test_evaluate.py: Not a directory; give',
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(
