@@ -93,13 +93,15 @@ def test_the_papers_settings() -> None:
     assert fine.warmup_iterations == 186
 
 
-def test_what_judges_the_last_camvid_stage_differs_by_its_data_alone() -> None:
+def test_what_judges_the_last_camvid_stages_differs_by_its_data_alone() -> None:
     by_name = {path.stem: read_recipe(path) for path in RECIPES}
-    first, _, last = by_name['spssn_camvid']
-    (judged,) = by_name['spssn_camvid_judged']
-    assert (judged.train_splits, judged.holdout) == (first.train_splits, first.holdout)
+    first, _, *last = by_name['spssn_camvid']
+    judged = by_name['spssn_camvid_judged']
+    assert [stage.seed for stage in judged] == [0, 1]
     data = {'train_splits': (), 'holdout': 0.0, 'val_split': '', 'val_every': 1}
-    assert replace(judged, **data) == replace(last, **data)
+    for stage, judging in zip(last, judged, strict=True):
+        assert (judging.train_splits, judging.holdout) == (first.train_splits, first.holdout)
+        assert replace(judging, **data) == replace(stage, **data)
 
 
 @pytest.mark.parametrize('path', RECIPES, ids=lambda path: path.stem)
