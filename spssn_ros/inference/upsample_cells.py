@@ -19,10 +19,12 @@ corner is below another's least corner wins at none. What is left, the cells on 
 classes and the few classes that meet there, is all that needs arithmetic.
 """
 
+import contextlib
 import functools
 import itertools
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,20 +66,25 @@ def upsample_cells(
         confidence,
     )
     parts = _parts(labels.size, rows, with_confidence, threads)
-    if parts == 1:
-        label_rows(grid, 0, rows, *shared)
-    else:
-        cuts = [rows * part // parts for part in range(parts + 1)]
-        running = []
-        try:
-            for first, last in itertools.pairwise(cuts):
-                part = _pool(threads).submit(label_rows, grid, first, last, *shared)
-                running.append(part)
-        except RuntimeError:
-            # Python is ending, and no thread takes work any more, in the middle of a frame.
-            label_rows(grid, cuts[len(running)], rows, *shared)
-        for part in running:
-            part.result()
+    left = deque(itertools.pairwise(rows * part // parts for part in range(parts + 1)))
+
+    def work() -> None:
+        while True:
+            try:
+                first, last = left.popleft()
+            except IndexError:
+                return
+            label_rows(grid, first, last, *shared)
+
+    helping: list[Future[None]] = []
+    # Where Python is ending, in the middle of a frame, no other thread takes work any more.
+    with contextlib.suppress(RuntimeError):
+        for _ in range(min(threads, parts) - 1):
+            helping.append(_pool(threads - 1).submit(work))
+    # This thread works too: it is on a core already, where a further one would have to be woken.
+    work()
+    for helper in helping:
+        helper.result()
     return labels, confidence if with_confidence else None
 
 

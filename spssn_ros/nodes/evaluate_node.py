@@ -28,6 +28,7 @@ from spssn_ros.errors import ConfigError, SpssnError
 from spssn_ros.evaluation.report import Run
 from spssn_ros.evaluation.result import EvaluationResult
 from spssn_ros.evaluation.threshold import Threshold
+from spssn_ros.files import explain
 from spssn_ros.nodes.evaluate_bags import bags_to_score, score_bags
 from spssn_ros.nodes.evaluate_live import TOPICS, LiveScores
 from spssn_ros.nodes.evaluate_parameters import EvaluateParameters, Mode
@@ -126,9 +127,7 @@ def _writing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ConfigError(
-            f'cannot write {error.filename}: {error.strerror}; make room or give another path'
-        ) from error
+        raise ConfigError(f'cannot write {error.filename}: {explain(error)}') from error
 
 
 def main(args: list[str] | None = None) -> int:

@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from spssn_ros.errors import ConfigError, one_line
+from spssn_ros.files import explain
 
 
 def parameter_in(file: Path, node: str, name: str) -> Any:
@@ -39,7 +40,7 @@ def parameter_in(file: Path, node: str, name: str) -> Any:
     try:
         document = yaml.safe_load(file.read_text(encoding='utf-8'))
     except OSError as error:
-        raise ConfigError(f'cannot read params_file {file}: {error.strerror}') from error
+        raise ConfigError(f'cannot read params_file {file}: {explain(error)}') from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f'params_file {file} is no YAML: {one_line(error)}') from error
     return _last(document, '', node, name)

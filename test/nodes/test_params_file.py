@@ -78,7 +78,7 @@ def test_the_shipped_file() -> None:
 @pytest.mark.parametrize(
     ('content', 'text'),
     [
-        (None, r'^cannot read params_file .*p\.yaml: No such file or directory$'),
+        (None, r'^cannot read params_file .*p\.yaml: No such file or directory; check the path$'),
         (b'a: [', r'^params_file .*p\.yaml is no YAML: while parsing .*$'),
         (b'\xff', r'^params_file .*p\.yaml is no YAML: '),
     ],
