@@ -30,6 +30,18 @@ from spssn_ros.bags.writer import BagWriter
 from spssn_ros.tools.main import main
 
 
+def spssn(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, from a folder."""
+    return subprocess.run(
+        [sys.executable, '-m', 'spssn_ros.tools.main', *words],
+        env=environment(),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
 @pytest.mark.parametrize('compressed', [False, True])
 def test_live_scores_equal_offline_scores(
     tiny_weights: Path, tmp_path: Path, compressed: bool
@@ -44,14 +56,7 @@ def test_live_scores_equal_offline_scores(
     bag, output = tmp_path / 'bag', tmp_path / 'demo'
     write_labelled_bag(bag, frames, rate_hz=4.0)
     command = ['demo', '--bag', str(bag), '--weights', str(tiny_weights), '--output', str(output)]
-    run = subprocess.run(
-        [sys.executable, '-m', 'spssn_ros.tools.main', *command],
-        env=environment(),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    run = spssn(command, tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
     live = json.loads((output / 'scores.json').read_text())
     assert live['frames'] + live['drops'] == 12
@@ -76,14 +81,7 @@ def test_truth_that_fits_no_image_is_told_as_no_scores(tiny_weights: Path, tmp_p
             late, labels = second * 10**9 + 500_000_000, np.zeros((64, 96), np.uint8)
             bag.write_image('/camera/label_truth', late, 'camera', labels)
     command = ['demo', '--bag', 'bag', '--weights', str(tiny_weights), '--output', 'demo']
-    run = subprocess.run(
-        [sys.executable, '-m', 'spssn_ros.tools.main', *command],
-        env=environment(),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    run = spssn(command, tmp_path)
     assert run.returncode == 2, run.stdout + run.stderr
     told = 'truth images on /camera/label_truth; a label needs exactly the header stamp of its tru'
     assert told in run.stderr

@@ -40,7 +40,7 @@ from spssn_ros.benchmarking import (
 from spssn_ros.benchmarking.baseline import EagerPyTorch
 from spssn_ros.benchmarking.machine import cpu_model
 from spssn_ros.inference import Segmentation, Segmenter
-from spssn_ros.inference.config import Device
+from spssn_ros.inference.config import Device, Precision
 from spssn_ros.inference.fold_bn import fold_batch_norm
 from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.labels import LabelSet
@@ -283,7 +283,7 @@ def test_frames_in_a_row_are_for_engines_that_work_ahead(weights: Path) -> None:
     begun: list[bool] = []
 
     class Ahead:
-        description, max_begun = 'ahead', 2
+        description, precision, max_begun = 'ahead', Precision.FLOAT32, 2
 
         def segment(self, *_: Any) -> Segmentation:
             return Segmentation(np.zeros((48, 64), np.uint8))
