@@ -159,8 +159,7 @@ def benchmark_engine(config: EngineBenchmark) -> Iterator[EngineResult]:
             differing = {e.description: _differing(e(frame).labels, expected) for e in engines}
             timings = take_turns(calls(engines, frame), config.iterations)
             labels, both = (
-                {name: timing for (name, confidence), timing in timings.items() if confidence is c}
-                for c in (False, True)
+                {e.description: timings[e.description, c] for e in engines} for c in (False, True)
             )
             yield EngineResult(
                 name,

@@ -42,11 +42,11 @@ class Backend(Protocol):
 
     @property
     def precision(self) -> Precision:
-        """Of the latest frame's arithmetic."""
+        """Precision of the latest frame's arithmetic."""
 
     @property
     def description(self) -> str:
-        """Say 'openvino bfloat16 on cpu'."""
+        """Backend, precision and device, such as 'openvino bfloat16 on cpu'."""
 
     def segment(
         self, rgb: NDArray[np.uint8], input_size: Size, output_size: Size, with_confidence: bool

@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from spssn_ros.errors import ConfigError, one_line
-from spssn_ros.files import explain
+from spssn_ros.files import explain, read_plain
 
 
 def parameter_in(file: Path, node: str, name: str) -> Any:
@@ -38,7 +38,7 @@ def parameter_in(file: Path, node: str, name: str) -> Any:
 
     """
     try:
-        document = yaml.safe_load(file.read_text(encoding='utf-8'))
+        document = yaml.safe_load(read_plain(file).decode())
     except OSError as error:
         raise ConfigError(f'cannot read params_file {file}: {explain(error)}') from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
