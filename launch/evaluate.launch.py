@@ -104,7 +104,7 @@ ARGUMENTS = [
         'fail_under',
         default_value='',
         description='Lowest mIoU (0..1) that will do: below it, evaluate_node says so and ends '
-        'with status 1. Empty: none.',
+        'with status 1, and so does the launch. Empty: none.',
     ),
     DeclareLaunchArgument(
         'image_topic',
@@ -133,6 +133,21 @@ def in_force(values: dict[str, str], name: str) -> str:
     if values[name]:
         return values[name]
     return str(parameter_in(Path(values['params_file']), '/segment_node', name) or '')
+
+
+def stop(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Shut down because a process has ended; fail where it failed.
+
+    Raises:
+        RuntimeError: it failed. Nothing else makes `ros2 launch` end with another status than 0,
+            by which a script learns of `fail_under`.
+
+    """
+    if context.is_shutdown:
+        return []
+    if event.returncode != 0:
+        raise RuntimeError(f'{event.process_name} ended with status {event.returncode}')
+    return [Shutdown(reason='evaluation ended')]
 
 
 def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -184,19 +199,16 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
     def finish(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
         if event.returncode != 0:
-            return [Shutdown(reason=f'play_bag ended with {event.returncode}')]
+            return stop(event, context)
         interrupt = SignalProcess(
             signal_number=signal.SIGINT, process_matcher=matches_action(evaluator)
         )
         return [TimerAction(period=LAST_FRAME_S, actions=[EmitEvent(event=interrupt)])]
 
-    shutdown = [Shutdown(reason='evaluation ended')]
     return [
         RegisterEventHandler(OnProcessExit(target_action=is_node('play_bag'), on_exit=finish)),
-        RegisterEventHandler(
-            OnProcessExit(target_action=is_node('segment_node'), on_exit=shutdown)
-        ),
-        RegisterEventHandler(OnProcessExit(target_action=evaluator, on_exit=shutdown)),
+        RegisterEventHandler(OnProcessExit(target_action=is_node('segment_node'), on_exit=stop)),
+        RegisterEventHandler(OnProcessExit(target_action=evaluator, on_exit=stop)),
         # Goes before the evaluator, because it sets the DDS profile for both.
         segment,
         evaluator,

@@ -13,11 +13,11 @@
 # limitations under the License.
 """Write ROS 2 bags (mcap, sqlite3) of images, labels and camera info, without ROS."""
 
+import contextlib
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
@@ -93,6 +93,7 @@ class BagWriter:
         self._store = get_typestore(Stores.LATEST)
         self._connections: dict[str, Connection] = {}
         self._temporary: Path | None = None
+        self._made: list[Path] = []
         self._writer: Writer | None = None
 
     def __enter__(self) -> 'BagWriter':
@@ -103,13 +104,13 @@ class BagWriter:
         try:
             self._open()
         except BaseException:
-            if self._temporary is not None:
-                shutil.rmtree(self._temporary, ignore_errors=True)
+            self._clear()
             raise
         return self
 
     def _open(self) -> None:
         with self._bag_errors():
+            self._made = [folder for folder in self.path.parents if not folder.exists()]
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._temporary = Path(
                 tempfile.mkdtemp(prefix=f'.{self.path.name}.', dir=self.path.parent)
@@ -142,7 +143,16 @@ class BagWriter:
             else:
                 self._writer.abort()
         finally:
+            self._clear()
+
+    def _clear(self) -> None:
+        """Take away what is temporary and, without a bag in it, the folders made for it."""
+        if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
+        # The innermost comes first; one that holds anything stays, and so do those around it.
+        with contextlib.suppress(OSError):
+            for folder in self._made:
+                folder.rmdir()
 
     def write_image(
         self, topic: str, stamp_ns: int, frame_id: str, image: NDArray[np.uint8 | np.uint16]
@@ -256,7 +266,7 @@ class BagWriter:
                 self._connections[topic] = connection
             self._writer.write(connection, stamp_ns, data)
 
-    @contextmanager
+    @contextlib.contextmanager
     def _bag_errors(self) -> Iterator[None]:
         try:
             yield

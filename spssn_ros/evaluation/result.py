@@ -28,7 +28,7 @@ from spssn_ros.evaluation.calibration import Calibration
 from spssn_ros.evaluation.categories import Categories
 from spssn_ros.evaluation.confusion import ConfusionMatrix, mean_of_known
 from spssn_ros.evaluation.instance import InstanceScores
-from spssn_ros.files import write_whole
+from spssn_ros.files import check_file_target, check_folder_target, write_whole
 from spssn_ros.labels import LabelSet
 
 
@@ -145,6 +145,19 @@ def write_text(path: Path, text: str) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, text.encode())
+
+
+def check_targets(file: Path | None, report: Path | None) -> None:
+    """Check that the JSON file and the report's folder can be written, before the evaluation.
+
+    Raises:
+        OSError: one cannot; it names what is in the way.
+
+    """
+    if file is not None:
+        check_file_target(file, makes_folders=True)
+    if report is not None:
+        check_folder_target(report)
 
 
 def _seconds(result: EvaluationResult) -> float:

@@ -26,7 +26,7 @@ from std_srvs.srv import Trigger
 from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.errors import ConfigError, SpssnError
 from spssn_ros.evaluation.report import Run
-from spssn_ros.evaluation.result import EvaluationResult
+from spssn_ros.evaluation.result import EvaluationResult, check_targets
 from spssn_ros.evaluation.threshold import Threshold
 from spssn_ros.files import explain
 from spssn_ros.nodes.evaluate_bags import bags_to_score, score_bags
@@ -63,6 +63,8 @@ class EvaluateNode(Node):
                 written.
 
         """
+        with _writing():
+            check_targets(self._values.path('json'), self._values.path('report'))
         if self.mode is Mode.OFFLINE:
             return self._score_bags()
         live = LiveScores(self, self._values, self._run)

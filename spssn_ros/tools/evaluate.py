@@ -24,11 +24,10 @@ from spssn_ros.errors import ConfigError
 from spssn_ros.evaluation.distributed import Processes, join_processes
 from spssn_ros.evaluation.evaluate import DEFAULT_WORKERS, EvaluationConfig
 from spssn_ros.evaluation.report import Earlier, Run, print_scores, read_earlier
-from spssn_ros.evaluation.result import EvaluationResult, write_text
+from spssn_ros.evaluation.result import EvaluationResult, check_targets, write_text
 from spssn_ros.evaluation.run import run_evaluation, scored_classes
 from spssn_ros.evaluation.threshold import Threshold
 from spssn_ros.evaluation.truth import TruthFormat
-from spssn_ros.files import check_file_target, check_folder_target
 from spssn_ros.imaging.degradation import Degradation
 from spssn_ros.tools.options import (
     add_engine_options,
@@ -155,7 +154,8 @@ def _run(args: argparse.Namespace, processes: Processes) -> int:
         args.robustness,
     )
     if processes.is_first:
-        _check_targets(args)
+        # '-' is no file.
+        check_targets(Path(args.json) if args.json not in (None, '', '-') else None, args.report)
     label_set = (
         label_set_of(args.classes) if args.classes else scored_classes(config, args.weights)
     )
@@ -170,14 +170,6 @@ def _run(args: argparse.Namespace, processes: Processes) -> int:
     if processes.is_first:
         _tell(args, result, compared, missed)
     return int(bool(missed))
-
-
-def _check_targets(args: argparse.Namespace) -> None:
-    """Refuse now what could not be written after all the work."""
-    if args.json and args.json != '-':
-        check_file_target(Path(args.json), makes_folders=True)
-    if args.report:
-        check_folder_target(args.report)
 
 
 def _bags_among_topics(args: argparse.Namespace) -> list[Path]:

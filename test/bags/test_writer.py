@@ -96,14 +96,19 @@ def test_what_ros_needs_to_play_it(tmp_path: Path, storage: Storage) -> None:
 
 def test_a_failure_leaves_nothing(tmp_path: Path, storage: Storage) -> None:
     def fail() -> None:
-        with BagWriter(tmp_path / 'bag', storage) as bag:
+        with BagWriter(path, storage) as bag:
             bag.write_image('/i', 1, 'f', GRAY)
-            assert not (tmp_path / 'bag').exists()
+            assert path.parent.exists()
+            assert not path.exists()
             raise RuntimeError('boom')
 
-    with pytest.raises(RuntimeError, match='boom'):
-        fail()
-    assert list(tmp_path.iterdir()) == []
+    (tmp_path / 'mine').mkdir()
+    for name in ('bag', 'new/deep/bag', 'mine/deep/bag'):
+        path = tmp_path / name
+        with pytest.raises(RuntimeError, match='boom'):
+            fail()
+    # Folders that were there stay, empty or not.
+    assert list(tmp_path.rglob('*')) == [tmp_path / 'mine']
 
 
 def test_an_existing_path_is_kept(tmp_path: Path, storage: Storage) -> None:

@@ -304,10 +304,11 @@ def run(monkeypatch: pytest.MonkeyPatch, no_profile: None) -> Callable[..., int]
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
     def launch(name: str, *actions: Any, **arguments: str) -> int:
+        # What is registered last is told of an event first.
         service = LaunchService(noninteractive=True)
         source = PythonLaunchDescriptionSource(str(share / 'launch' / name))
         include = IncludeLaunchDescription(source, launch_arguments=arguments.items())
-        service.include_launch_description(LaunchDescription([*actions, include]))
+        service.include_launch_description(LaunchDescription([include, *actions]))
         return int(service.run())
 
     return launch
@@ -334,6 +335,37 @@ def test_evaluate_scores_the_bag_and_ends_by_itself(
     assert scores['frames'] + scores['unmatched_labels'] == 12
     assert len(scores['iou']) == 11
     assert list((tmp_path / 'report').iterdir())
+
+
+@needs_launch
+@pytest.mark.parametrize(
+    ('arguments', 'failed'),
+    [
+        ({'fail_under': '0.99'}, ('evaluate_node', 1)),
+        ({'compare': '/no/such.json'}, ('evaluate_node', 2)),
+        ({'label_topic': '/nothing'}, ('play_bag', 2)),
+        ({'device': 'tpu'}, ('segment_node', 2)),
+    ],
+)
+def test_the_launch_fails_with_its_processes(
+    run: Callable[..., int],
+    bag: Path,
+    random_weights: Path,
+    arguments: dict[str, str],
+    failed: tuple[str, int],
+) -> None:
+    from launch.actions import RegisterEventHandler
+    from launch.event_handlers import OnProcessExit
+
+    ended: list[tuple[str, int]] = []
+
+    def note(event: Any, _: Any) -> None:
+        ended.append((event.action.node_executable, event.returncode))
+
+    given = {'bag': str(bag), 'weights': str(random_weights), **arguments}
+    handler = RegisterEventHandler(OnProcessExit(on_exit=note))
+    assert run('evaluate.launch.py', handler, **given) == 1
+    assert failed in ended
 
 
 @needs_launch

@@ -223,6 +223,11 @@ def test_an_evaluation_without_a_pair_is_no_success(
         ({'mode': 'offline'}, "mode is 'offline' but bag is empty; give -p bag:=PATH"),
         ({'compare': '/nowhere.json'}, 'cannot compare with /nowhere.json: no such file'),
         ({'compare': '[1, 2]'}, 'compare is [1, 2]; give a file or a list of files'),
+        ({'json': '/dev/null/s.json'}, 'cannot write /dev/null: Not a directory; give another'),
+        (
+            {'mode': 'offline', 'bag': '/nowhere', 'report': '/dev/null'},
+            'cannot write /dev/null: Not a directory; give another path',
+        ),
         ({'mode': 'offline', 'bag': '/nowhere'}, 'bag /nowhere does not exist; check the path'),
     ],
 )
