@@ -14,10 +14,12 @@
 """The learning rate's course over a run, and the running average of the weights."""
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+M = TypeVar('M', bound=nn.Module)
 _Tensors = tuple[list[Tensor], list[Tensor]]
 
 
@@ -31,13 +33,13 @@ def poly_factor(iteration: int, total: int, warmup: int, power: float) -> float:
     return rise * (1 - iteration / total) ** power
 
 
-class WeightAverage:
+class WeightAverage(Generic[M]):
     """Exponential moving average of a network's parameters and batch-norm statistics.
 
     Early on the decay is smaller, (1 + n) / (10 + n), so that the start is forgotten.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: M, decay: float) -> None:
         self.decay = decay
         self.updates = 0
         self._pairs: tuple[_Tensors, _Tensors] | None = None

@@ -22,16 +22,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 from tqdm import tqdm
 
 from spssn_ros.errors import ConfigError
 from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.evaluation.distributed import Processes
-from spssn_ros.inference.config import InputSize
-from spssn_ros.inference.preprocess import resize_frame
 from spssn_ros.models.network import Network
 from spssn_ros.training.arithmetic import Arithmetic, enough_memory, plain
 from spssn_ros.training.augment import Sample
@@ -51,6 +47,7 @@ from spssn_ros.training.repeated_step import RepeatedStep, can_repeat
 from spssn_ros.training.samples import TrainingData
 from spssn_ros.training.schedule import WeightAverage, poly_factor
 from spssn_ros.training.state import RunState, changed_surroundings, load_state, save_state
+from spssn_ros.training.validate import validate
 
 # An epoch on a fast GPU takes no longer than to write the state.
 _STATE_SECONDS = 15
@@ -97,7 +94,6 @@ class Trainer:
         torch.manual_seed(config.seed)
         model, self.beginning = initial_network(config, data.label_set)
         with enough_memory(config):
-            self.output_stride = model.output_stride
             self.model: Network = model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             self.average = None
             if config.ema_decay:
@@ -166,23 +162,12 @@ class Trainer:
 
     def validate(self, samples: Sequence[Sample]) -> ConfusionMatrix:
         """Score the averaged weights on some images, at full size."""
-        model = self.average.model if self.average is not None else self.model.eval()
-        matrix = ConfusionMatrix(len(self.data.label_set))
-        with torch.inference_mode():
-            for i in range(self.processes.rank, len(samples), self.processes.count):
-                image, labels = samples[i]
-                image = self._at_input_size(image)
-                logits, _ = self.arithmetic.forward(plain(model), torch.from_numpy(image[None]))
-                logits = functional.interpolate(logits, labels.shape, mode='bilinear')
-                matrix.update(labels, logits.argmax(1)[0].to(torch.uint8).cpu().numpy())
-        return self.exchange.merge(matrix)
-
-    def _at_input_size(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        if self.config.input_size == (0, 0):
-            return image
-        frame = (image.shape[1], image.shape[0])
-        size = InputSize().for_frame(frame, self.config.input_size, self.output_stride)
-        return resize_frame(image, size)
+        rank, count = self.processes.rank, self.processes.count
+        part = (samples[i] for i in range(rank, len(samples), count))
+        size, classes = self.config.input_size, len(self.data.label_set)
+        return self.exchange.merge(
+            validate(self._result().eval(), part, size, self.arithmetic, classes)
+        )
 
     def _end_epoch(self, loss: float) -> dict[str, object]:
         """Validate and save where it is time to; return the epoch's row of the curve."""
@@ -295,14 +280,16 @@ class Trainer:
             self.config, self.model, self.average, self.optimizer, self.scaler, counters
         )
 
+    def _result(self) -> Network:
+        """Return the network that is scored and saved."""
+        return self.model if self.average is None else self.average.model
+
     def _save(self, name: str, scores: dict[str, ConfusionMatrix]) -> None:
         if not self.processes.is_first:
             return
-        model = self.average.model if self.average is not None else self.model
-        assert isinstance(model, Network)
         recipe = {**self.recipe, **self._facts(), 'training_seconds': round(self.seconds)}
         save_checkpoint(
-            self.output / name, model, self.config, self.data.label_set, recipe, scores
+            self.output / name, self._result(), self.config, self.data.label_set, recipe, scores
         )
 
 
