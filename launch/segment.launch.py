@@ -37,6 +37,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from spssn_ros.nodes.dds import large_image_environment, shared_memory_shortage
+from spssn_ros.nodes.params_file import parameter_in
 
 # What segment_node logs when it begins to answer.
 ACTIVE = b'active: segmenting'
@@ -146,11 +147,22 @@ def camera_names(text: str) -> list[str]:
     return [name for name in names if name]
 
 
+def cameras_in(params_file: Path, node: str) -> list[str]:
+    """Return the names that the parameter file gives the node, which reads it itself."""
+    names = parameter_in(params_file, node, 'cameras')
+    return [str(name) for name in names if name] if isinstance(names, list) else []
+
+
 def camera_remappings(image: str, camera_info: str, cameras: list[str]) -> list[tuple[str, str]]:
     """Return the remappings of the node's inputs, camera by camera.
 
-    Raises ValueError where several cameras would read one topic.
+    Raises ValueError where several cameras would read one topic, or {camera} has no name.
     """
+    if not cameras and '{camera}' in image + camera_info:
+        raise ValueError(
+            f"image is '{image}' and camera_info '{camera_info}', but no camera has a name; give "
+            'cameras, as in cameras:=front,rear'
+        )
     image = image or ('{camera}/image' if cameras else '/camera/image_raw')
     folder, slash, _ = image.rpartition('/')
     info = camera_info or f'{folder}{slash}camera_info'
@@ -203,15 +215,17 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         argument.name: LaunchConfiguration(argument.name).perform(context)
         for argument in ARGUMENTS
     }
-    cameras = camera_names(values['cameras'])
+    node = f'/{values["namespace"].strip("/")}/segment_node'.replace('//', '/')
+    given = camera_names(values['cameras'])
+    cameras = given or cameras_in(Path(values['params_file']), node)
     bag = values['bag']
     sim_time = bool(bag) if values['use_sim_time'] == 'auto' else values['use_sim_time'] == 'true'
     parameters: dict[str, object] = {'use_sim_time': sim_time}
     for name in ('weights', 'device', 'transport'):
         if values[name]:
             parameters[name] = ParameterValue(values[name], value_type=str)
-    if cameras:
-        parameters['cameras'] = cameras
+    if given:
+        parameters['cameras'] = given
     remappings = camera_remappings(values['image'], values['camera_info'], cameras)
 
     actions = dds_setup(values['dds_profile'], 1 + bool(bag) + (values['rviz'] == 'true'))
@@ -232,7 +246,6 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         clock = ['--clock'] if sim_time else []
         actions += start_bag(bag, [*clock, *shlex.split(values['bag_options'])], segment_node)
     actions.append(segment_node)
-    node = f'/{values["namespace"].strip("/")}/segment_node'.replace('//', '/')
     outputs = f'{node}/{cameras[0]}' if cameras else node
     actions.append(
         Node(

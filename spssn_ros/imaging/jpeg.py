@@ -28,9 +28,15 @@ try:
 except ImportError:
     _decode = None
 
-# Webcams fill up the last block of a good picture.
-_FILLING = re.compile(r'(\d+) extraneous bytes before marker 0xd9')
-_MOST_FILLING = 32
+# What webcams and IP cameras do to good pictures: blocks filled up before a restart or the end,
+# and a field that no sequential JPEG needs.
+_FILLING = re.compile(r'(\d+) extraneous bytes? before marker 0x(d[0-79])')
+_MOST_FILLING = 64
+# Lost data looks alike from some thirty bytes on.
+_MOST_BEFORE_RESTART = 8
+_HARMLESS = 'Invalid SOS parameters for sequential JPEG'
+_END = b'\xff\xd9'
+_LONGEST_TAIL = 4096
 
 
 def decode_jpeg(data: memoryview) -> NDArray[np.uint8]:
@@ -49,7 +55,18 @@ def decode_jpeg(data: memoryview) -> NDArray[np.uint8]:
     try:
         return np.asarray(_decode(data, 'RGB'), np.uint8)
     except ValueError as error:
-        filling = _FILLING.search(str(error))
-        if filling is None or int(filling[1]) > _MOST_FILLING:
+        if not (_is_harmless(str(error)) and _END in bytes(data[-_LONGEST_TAIL:])):
             raise
     return np.asarray(_decode(data, 'RGB', strict=False), np.uint8)
+
+
+def _is_harmless(warning: str) -> bool:
+    """Whether the picture is what it would be without this.
+
+    libjpeg tells of the first thing only, so the data's end must be looked for besides.
+    """
+    filling = _FILLING.search(warning)
+    if filling is None:
+        return _HARMLESS in warning
+    most = _MOST_FILLING if filling[2] == 'd9' else _MOST_BEFORE_RESTART
+    return int(filling[1]) <= most

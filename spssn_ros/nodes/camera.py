@@ -109,23 +109,19 @@ class Camera:
         self._prefix = f'{name}/' if name else ''
         compressed = transport is Transport.COMPRESSED
         self.remappable = f'{self._prefix}image' + ('/compressed' if compressed else '')
-        self.subscription = node.create_subscription(
+        self.subscription = qos.subscription(
+            node,
             CompressedImage if compressed else Image,
             self.remappable,
             lambda message: on_image(self, message),
             qos.INPUT,
-            qos_overriding_options=qos.overridable(),
             event_callbacks=SubscriptionEventCallbacks(
                 incompatible_qos=lambda event: on_mismatch(self.topic),
                 use_default_callbacks=False,
             ),
         )
-        self._info_subscription = node.create_subscription(
-            CameraInfo,
-            f'{self._prefix}camera_info',
-            self._on_info,
-            qos.INPUT,
-            qos_overriding_options=qos.overridable(),
+        self._info_subscription = qos.subscription(
+            node, CameraInfo, f'{self._prefix}camera_info', self._on_info, qos.INPUT
         )
         self._demand = Demand(node, on_mismatch)
         self._images = {output: self._publisher(Image, output) for output in IMAGE_OUTPUTS}
@@ -146,12 +142,7 @@ class Camera:
             if LABEL_INFO_TYPE is not None:
                 kinds.append((LABEL_INFO_TYPE, 'label_info'))
             self._latched = [
-                self._node.create_publisher(
-                    kind,
-                    f'~/{self._prefix}{topic}',
-                    qos.LATCHED,
-                    qos_overriding_options=qos.overridable(),
-                )
+                qos.publisher(self._node, kind, f'~/{self._prefix}{topic}', qos.LATCHED)
                 for kind, topic in kinds
             ]
         self._latched[0].publish(label_info_json(info, weights, threshold))
@@ -237,10 +228,13 @@ class Camera:
         now = time.monotonic()
         if max_rate <= 0:
             return True
+        period_s = 1 / max_rate
+        # Never more than a period from now: the rate may have been raised since.
+        frame_at = min(self.next_frame_at, now + period_s)
         # A tenth of a period's grace: a camera at just this rate jitters around it.
-        if now < self.next_frame_at - 0.1 / max_rate:
+        if now < frame_at - 0.1 * period_s:
             return False
-        self.next_frame_at = max(self.next_frame_at + 1 / max_rate, now)
+        self.next_frame_at = max(frame_at + period_s, now)
         return True
 
     def _check_info(self, info: CameraInfo) -> None:
@@ -262,13 +256,8 @@ class Camera:
 
     def _publisher(self, kind: type, output: str, topic: str = '') -> Publisher:
         def create(events: Any) -> Publisher:
-            return self._node.create_publisher(
-                kind,
-                f'~/{self._prefix}{topic or output}',
-                qos.OUTPUT,
-                qos_overriding_options=qos.overridable(),
-                event_callbacks=events,
-            )
+            name = f'~/{self._prefix}{topic or output}'
+            return qos.publisher(self._node, kind, name, qos.OUTPUT, event_callbacks=events)
 
         # There is a mask a class, too many to have the executor watch each.
         return self._demand.create(output, not topic, create)

@@ -14,7 +14,7 @@
 """A frame's way through the node: message, array, labels, outputs."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,11 +95,17 @@ class Pipeline:
         """The classes that get a mask topic."""
         return self.settings.mask_classes or self.segmenter.label_set.names
 
-    def run(self, frames: Sequence[tuple[Camera, Frame]]) -> list[bool | Exception]:
+    def run(
+        self, frames: Sequence[tuple[Camera, Frame]], going: Callable[[], bool]
+    ) -> list[bool | Exception]:
         """Segment frames, those of one size at once, and publish what is wanted.
 
+        Args:
+            frames: each with its camera.
+            going: asked before a frame is published; what is answered no to is dropped.
+
         Returns:
-            Of each frame whether anybody wanted anything of it, or why it could not be used.
+            Of each frame whether anything of it was published, or why it could not be used.
 
         Raises:
             GpuMemoryError: before anything was published.
@@ -126,8 +132,9 @@ class Pipeline:
             try:
                 if isinstance(result, Exception):
                     raise result
-                self._publish(job, result)
-                outcomes[job.number] = True
+                if going():
+                    self._publish(job, result)
+                    outcomes[job.number] = True
             except Exception as error:
                 outcomes[job.number] = without_frames(error)
         return outcomes
@@ -157,10 +164,11 @@ class Pipeline:
         network_ms = clock.lap_ms()
         for job in jobs:
             job.camera.statistics.stages.add('network', network_ms)
-            job.clock.lap_ms()
         return results
 
     def _publish(self, job: '_Job', result: Segmentation) -> None:
+        # Until now it waited for the network, and for those that went through it with this one.
+        job.clock.lap_ms()
         stages, rgb = job.camera.statistics.stages, job.rgb
         labels, confidence = result.labels, result.confidence
         threshold = self.settings.confidence_threshold

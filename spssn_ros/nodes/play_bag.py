@@ -55,7 +55,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         const=40.0,
         default=0.0,
         metavar='HZ',
-        help='publish /clock, the time of the recording, HZ times a second (40 if left out)',
+        help='publish /clock, the time of the recording, HZ times a second (40 if left out); '
+        "the bag's own /clock is left out",
     )
     parser.add_argument('--topics', nargs='+', default=[], help='play only these topics')
     parser.add_argument(
@@ -95,6 +96,9 @@ def play(options: argparse.Namespace, ros_arguments: Sequence[str]) -> None:
             for name, info in bag.topics.items()
             if not options.topics or name in options.topics
         }
+    if options.clock:
+        # Two clocks on one topic would have time jump to and fro.
+        topics.pop('/clock', None)
     rclpy.init(args=list(ros_arguments), signal_handler_options=SignalHandlerOptions.NO)
     node = Node('play_bag')
     try:

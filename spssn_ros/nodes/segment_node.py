@@ -90,14 +90,18 @@ class SegmentNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm the network, on the inference thread."""
         try:
-            self._pipeline = self._on_worker(lambda: self._load(self._settings))
+            pipeline = self._on_worker(lambda: self._load(self._settings))
+            if pipeline is None:
+                return TransitionCallbackReturn.FAILURE
+            self._on_worker(partial(self._take, pipeline))
         except SpssnError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
-        if self._pipeline is None:
-            return TransitionCallbackReturn.FAILURE
-        self._on_worker(partial(self._show, self._pipeline))
-        self._introduce(self._pipeline)
+        # rclpy would not say a word of it.
+        except Exception as error:
+            self.get_logger().error(f'cannot configure: {one_line(repr(error), 600)}')
+            return TransitionCallbackReturn.ERROR
+        self._introduce(pipeline)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -175,13 +179,16 @@ class SegmentNode(LifecycleNode):
         self, pipeline: Pipeline, frames: list[tuple[Camera, Frame]]
     ) -> list[bool | Exception]:
         try:
-            return pipeline.run(frames)
+            return pipeline.run(frames, self._is_active)
         except GpuMemoryError as error:
             self.get_logger().error(f'{error}; running on the CPU from now on')
         # Outside the handler, whose traceback keeps the frame's tensors alive.
         pipeline.segmenter.move_to_cpu()
         torch.cuda.empty_cache()
-        return pipeline.run(frames)
+        return pipeline.run(frames, self._is_active)
+
+    def _is_active(self) -> bool:
+        return self._active
 
     def _reject(self, slot: Hashable, frame: Frame, error: BaseException) -> None:
         if not self.context.ok():
@@ -205,11 +212,24 @@ class SegmentNode(LifecycleNode):
         """Load and warm; runs on the inference thread."""
         return load_pipeline(settings, self.get_logger())
 
-    def _show(self, pipeline: Pipeline) -> None:
-        """Bring topics and log in line with a new pipeline.
+    def _take(self, pipeline: Pipeline) -> None:
+        """Let frames go through a pipeline from now on, and bring the topics in line with it.
 
-        Runs on the inference thread, so that no mask topic goes while a frame is published.
+        Runs on the inference thread, so that no frame finds the masks of other classes.
+
+        Raises:
+            ConfigError: a topic cannot be made; all is as it was.
+
         """
+        try:
+            self._show(pipeline)
+        except Exception:
+            if self._pipeline is not None:
+                self._show(self._pipeline)
+            raise
+        self._pipeline = pipeline
+
+    def _show(self, pipeline: Pipeline) -> None:
         settings, segmenter = pipeline.settings, pipeline.segmenter
         for camera in self._cameras.values():
             camera.set_masks(pipeline.mask_names())
@@ -225,9 +245,8 @@ class SegmentNode(LifecycleNode):
     def _free(self) -> None:
         self._worker.mailbox.clear()
         self._pipeline = None
-        if torch.cuda.is_available():
-            self._on_worker(torch.cuda.empty_cache)
-        give_back_freed_memory()
+        # Once the frame at work has let go of the network, which is not waited for.
+        self._worker.submit(_give_back_memory)
 
     # Parameters
 
@@ -243,6 +262,8 @@ class SegmentNode(LifecycleNode):
             elif pipeline is not None and changed:
                 pipeline = Pipeline.build(pipeline.segmenter, settings)
                 pipeline.segmenter.set_input_size(settings.inference.input_size)
+            if pipeline is not None and changed:
+                self._on_worker(partial(self._take, pipeline))
         except SpssnError as error:
             return SetParametersResult(successful=False, reason=str(error))
         # Left to rclpy, it would end the node; the network at work still works.
@@ -254,12 +275,9 @@ class SegmentNode(LifecycleNode):
             if value != self._values[name]:
                 self.get_logger().info(f'{name}: {self._values[name]!r} -> {value!r}')
         self._values, self._settings = values, settings
-        if pipeline is not None and changed:
-            self._pipeline = pipeline
-            self._on_worker(partial(self._show, pipeline))
-            if 'weights' in changed:
-                give_back_freed_memory()
-                self._introduce(pipeline)
+        if pipeline is not None and 'weights' in changed:
+            give_back_freed_memory()
+            self._introduce(pipeline)
         if 'diagnostics_period' in changed:
             self._diagnostics_timer.timer_period_ns = int(settings.diagnostics_period * 1e9)
             self._diagnostics_timer.reset()
@@ -286,6 +304,12 @@ class SegmentNode(LifecycleNode):
         if self._active:
             for camera in self._cameras.values():
                 self._explainer.look(camera)
+
+
+def _give_back_memory() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    give_back_freed_memory()
 
 
 def main(args: list[str] | None = None) -> int:

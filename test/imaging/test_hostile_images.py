@@ -170,6 +170,58 @@ def test_filling_at_the_end_of_a_webcam_s_jpeg_is_no_damage() -> None:
         decode_compressed(data[:-2] + bytes(100) + data[-2:], 'jpeg')
 
 
+def with_restarts() -> bytes:
+    """Return a JPEG of several slices, as webcams send."""
+    rgb = np.random.default_rng(1).integers(0, 256, (48, 64, 3), np.uint8)
+    done, data = cv2.imencode('.jpg', rgb, [cv2.IMWRITE_JPEG_RST_INTERVAL, 4])
+    assert done
+    return data.tobytes()
+
+
+def after(data: bytes, marker: bytes, offset: int, new: bytes) -> bytes:
+    """Put bytes in some way behind a marker."""
+    place = data.index(marker) + offset
+    return data[:place] + new + data[place + len(new) :]
+
+
+def stuffed(data: bytes, count: int) -> bytes:
+    """Put zeros in before the first restart."""
+    place = data.index(b'\xff\xd0')
+    return data[:place] + bytes(count) + data[place:]
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda data: stuffed(data, 3),
+        lambda data: after(data, b'\xff\xda', 12, b'\0'),
+        lambda data: data[:-2] + bytes(40) + data[-2:],
+        lambda data: stuffed(data, 3) + bytes(1000),
+    ],
+    ids=['before a restart', 'spectral end', 'before the end', 'behind the end'],
+)
+def test_what_cameras_do_to_good_jpegs_is_no_damage(change: Callable[[bytes], bytes]) -> None:
+    data = with_restarts()
+    np.testing.assert_array_equal(
+        decode_compressed(change(data), 'jpeg'), decode_compressed(data, 'jpeg')
+    )
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda data: stuffed(data, 30),
+        lambda data: stuffed(data, 3)[: len(data) * 2 // 3],
+        lambda data: after(data, b'\xff\xda', 12, b'\0')[: len(data) * 2 // 3],
+    ],
+    ids=['much before a restart', 'cut off behind it', 'cut off behind the spectral end'],
+)
+def test_such_jpegs_are_refused_where_data_is_lost(change: Callable[[bytes], bytes]) -> None:
+    pytest.importorskip('simplejpeg', reason='simplejpeg is not installed')
+    with pytest.raises(BadImageError, match=r'is damaged \((Corrupt|Premature|Invalid SOS)'):
+        decode_compressed(change(with_restarts()), 'jpeg')
+
+
 def test_jpegs_are_read_without_simplejpeg_too(monkeypatch: pytest.MonkeyPatch) -> None:
     with_it = decode_compressed(FILES['.jpg'], 'jpeg')
     monkeypatch.setattr(jpeg_decoder, '_decode', None)

@@ -179,6 +179,31 @@ def test_several_cameras_on_one_topic_are_refused(segment: ModuleType) -> None:
 
 
 @needs_launch
+def test_the_cameras_of_the_params_file_are_remapped_and_shown(
+    segment: ModuleType, tmp_path: Path
+) -> None:
+    file = tmp_path / 'mine.yaml'
+    file.write_text('/**: {ros__parameters: {cameras: [front, rear]}}')
+    actions = set_up(segment, params_file=str(file), image='/{camera}/raw')
+    mapped = remappings(actions)
+    assert (mapped['front/image'], mapped['rear/image']) == ('/front/raw', '/rear/raw')
+    assert 'cameras' not in parameters(node(actions, 'segment_node'))[0]
+    shown = dict(node(actions, 'rviz2').expanded_remapping_rules)
+    assert shown['/segment_node/overlay'] == '/segment_node/front/overlay'
+    with pytest.raises(ValueError, match='cameras names 2 but image'):
+        set_up(segment, params_file=str(file), image='/cam/raw')
+    # What is given goes before it.
+    given = set_up(segment, params_file=str(file), cameras='[top]', image='/{camera}/raw')
+    assert remappings(given)['top/image'] == '/top/raw'
+
+
+@needs_launch
+def test_a_place_for_names_without_a_name_is_refused(segment: ModuleType) -> None:
+    with pytest.raises(ValueError, match=r"image is '/\{camera\}/raw'.* no camera has a name"):
+        set_up(segment, image='/{camera}/raw')
+
+
+@needs_launch
 def test_only_given_parameters_go_before_the_file(segment: ModuleType) -> None:
     def given(**values: str) -> dict[str, Any]:
         own, files = parameters(node(set_up(segment, **values), 'segment_node'))

@@ -28,6 +28,8 @@ from sensor_msgs.msg import Image
 from spssn_ros.errors import GpuMemoryError
 from spssn_ros.imaging import to_labels
 from spssn_ros.inference import Segmenter
+from spssn_ros.nodes import pipeline
+from spssn_ros.nodes.camera import Camera
 from spssn_ros.nodes.segment_node import SegmentNode
 
 NAMES = ('front', 'left', 'rear', 'right')
@@ -114,6 +116,37 @@ def test_frames_of_one_size_go_together_and_each_has_its_own_answer(cameras: Cam
         cameras.check(name, rgb)
         assert cameras.statistics(name).answered == 1
         assert cameras.statistics(name).working_since_s is None
+
+
+class StandingClock:
+    """Stands in for `time`: only what a test says takes time."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_a_camera_is_not_told_the_time_that_others_take(
+    cameras: Cameras, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time = StandingClock()
+    monkeypatch.setattr(pipeline, 'time', time)
+    publish = Camera.publish
+
+    def slowly(*arguments: Any) -> float:
+        time.now += 0.05
+        return publish(*arguments)
+
+    monkeypatch.setattr(Camera, 'publish', slowly)
+    cameras.send_together({n: camera_image(rgb, frame_id=n) for n, rgb in frames().items()})
+    cameras.spin_until(lambda: all(cameras.statistics(name).answered for name in NAMES))
+    assert cameras.made.node.sizes == [4]
+    stages = [cameras.statistics(name).stages.percentiles() for name in NAMES]
+    assert [found['post'].p50 for found in stages] == [0, 0, 0, 0]
+    assert sorted(found['total'].p50 for found in stages) != [50, 50, 50, 50]
+    for found in stages:
+        assert found['encode'].p50 + found['publish'].p50 == pytest.approx(50)
 
 
 def test_a_bad_frame_costs_only_itself(cameras: Cameras) -> None:

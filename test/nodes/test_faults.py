@@ -26,6 +26,7 @@ rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from harness import picture, values  # noqa: E402
 from in_process import Bench  # noqa: E402
+from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 
 from spssn_ros.errors import GpuMemoryError  # noqa: E402
 from spssn_ros.imaging import to_labels  # noqa: E402
@@ -97,6 +98,36 @@ def test_a_network_that_raises_now_and_then_is_a_warning(bench: Callable[..., Be
         lambda: made.says(DiagnosticStatus.WARN, "rejected: RuntimeError('every second frame')")
     )
     assert made.labels
+
+
+def test_a_frame_that_is_still_at_work_is_not_answered_once_it_was_deactivated(
+    bench: Callable[..., Bench],
+) -> None:
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def fault() -> None:
+        at_work.set()
+        go_on.wait(30)
+
+    made = bench(FaultySegmentNode)
+    made.send_until(lambda: made.labels)
+    made.node.fault = fault
+    made.send_until(at_work.is_set)
+    made.labels.clear()
+    network = weakref.ref(made.node._pipeline.segmenter)
+    assert made.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    assert made.node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+    go_on.set()
+    # Behind the frame.
+    made.node._on_worker(nothing)
+    for _ in range(20):
+        made.executor.spin_once(timeout_sec=0.01)
+    assert made.labels == []
+    gc.collect()
+    assert network() is None
+    assert made.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert made.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    made.send_until(lambda: made.labels)
 
 
 def test_a_network_that_hangs_is_an_error_until_it_goes_on(

@@ -71,10 +71,11 @@ def state(node: SegmentNode) -> str:
 
 
 def test_an_unforeseen_fault_leads_back_to_unconfigured_from_where_it_recovers(
-    create: Callable[..., SegmentNode],
+    create: Callable[..., SegmentNode], capfd: pytest.CaptureFixture[str]
 ) -> None:
     node = create(FaultySegmentNode)
     assert node.trigger_configure() == ERROR
+    assert "cannot configure: ZeroDivisionError('put in by a test')" in capfd.readouterr().err
     assert state(node) == 'unconfigured'
     assert node.trigger_configure() == SUCCESS
     assert node.trigger_activate() == SUCCESS
@@ -115,3 +116,24 @@ def test_the_network_lives_on_the_inference_thread_and_is_freed(
     assert threads == ['inference', 'inference']
     assert node.trigger_shutdown() == SUCCESS
     assert node._pipeline is None
+
+
+def test_topics_that_cannot_be_made_leave_all_as_it_was(
+    create: Callable[..., SegmentNode], capfd: pytest.CaptureFixture[str]
+) -> None:
+    bad = 'qos_overrides./segment_node/mask/car.publisher.reliability:=wrong'
+    node = create(SegmentNode, 'mask_classes:=[road, sky]', bad)
+    assert node.trigger_configure() == SUCCESS
+    before = node._pipeline
+    more = rclpy.parameter.Parameter('mask_classes', value=['tree', 'car'])
+    (answer,) = node.set_parameters([more])
+    assert not answer.successful
+    assert '/segment_node/mask/car cannot be had with its qos_overrides' in answer.reason
+    assert node._pipeline is before
+    masks = node.get_publisher_names_and_types_by_node('segment_node', '/')
+    assert {name for name, _ in masks if '/mask/' in name} == {
+        '/segment_node/mask/road',
+        '/segment_node/mask/sky',
+    }
+    # Nor does it stand in the way of others.
+    assert node.set_parameters([rclpy.parameter.Parameter('max_rate', value=5.0)])[0].successful

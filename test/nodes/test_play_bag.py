@@ -25,6 +25,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rosbags.rosbag2 import Writer
+from rosbags.typesys import Stores, get_typestore
 
 import spssn_ros
 from spssn_ros.bags.labelled import FIRST_STAMP_NS, write_street_bag
@@ -183,6 +185,24 @@ def test_loop_clock_remapping_and_interrupt(
     assert min(times) >= FIRST_STAMP_NS
     assert set(steps[steps > 0].tolist()) == {40_000_000}
     assert (steps < 0).sum() >= 1
+
+
+def test_a_recorded_clock_gives_way_to_one_that_is_asked_for(
+    tmp_path: Path, play: Callable[..., Any]
+) -> None:
+    path = tmp_path / 'bag'
+    store = get_typestore(Stores.LATEST)
+    time_type, clock_type = (
+        store.types[name] for name in ('builtin_interfaces/msg/Time', 'rosgraph_msgs/msg/Clock')
+    )
+    with Writer(path, version=8) as writer:
+        for topic in ('/clock', '/other'):
+            connection = writer.add_connection(topic, clock_type.__msgtype__, typestore=store)
+            message = clock_type(clock=time_type(sec=7, nanosec=0))
+            writer.write(connection, 10**9, store.serialize_cdr(message, clock_type.__msgtype__))
+    for options, topics in (((), {'/clock', '/other'}), (('--clock', 10), {'/other'})):
+        output, errors = finish(play(path, *options))
+        assert {line.split()[0] for line in output.splitlines()} == topics, errors
 
 
 def test_sigterm_ends_it_with_status_0(bag: Path, play: Callable[..., Any]) -> None:

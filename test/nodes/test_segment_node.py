@@ -356,10 +356,52 @@ def test_facts_and_camera_info_take_qos_overrides(
         ),
     )
     assert peer.spin_until(lambda: peer.node.count_publishers(facts))
+    assert peer.spin_until(lambda: peer.node.count_subscribers(info))
     (publisher,) = peer.node.get_publishers_info_by_topic(facts)
     assert publisher.qos_profile.durability is DurabilityPolicy.VOLATILE
     (subscription,) = peer.node.get_subscriptions_info_by_topic(info)
     assert subscription.qos_profile.reliability is ReliabilityPolicy.RELIABLE
+
+
+def test_a_qos_override_is_of_its_topic_alone(
+    peer: Any, run_node: Any, tiny_weights: Path
+) -> None:
+    latched = 'publisher.durability:=transient_local'
+    run_node(
+        'segment_node',
+        *ros_args(
+            tiny_weights,
+            'cameras:=[front, rear]',
+            'qos_overrides./front/image.subscription.reliability:=reliable',
+            f'qos_overrides./segment_node/front/label.{latched}',
+            'qos_overrides./segment_node/front/label_info_json.publisher.durability:=volatile',
+        ),
+    )
+    outputs = [f'{c}/{o}' for c in ('front', 'rear') for o in ('label', 'color', 'mask/sky')]
+    outputs += ['front/label_info_json', 'rear/label_info_json']
+    topics = [f'/segment_node/{output}' for output in outputs]
+    assert peer.spin_until(lambda: all(map(peer.node.count_publishers, topics)))
+
+    def profile(found: Any) -> Any:
+        (one,) = found
+        return one.qos_profile
+
+    offered = {
+        output: profile(peer.node.get_publishers_info_by_topic(topic)).durability
+        for output, topic in zip(outputs, topics, strict=True)
+    }
+    kept = {o for o, durability in offered.items() if durability is not DurabilityPolicy.VOLATILE}
+    assert kept == {'front/label', 'rear/label_info_json'}
+    inputs = [
+        f'/{camera}/{name}' for camera in ('front', 'rear') for name in ('image', 'camera_info')
+    ]
+    assert peer.spin_until(lambda: all(map(peer.node.count_subscribers, inputs)))
+    requested = {
+        topic: profile(peer.node.get_subscriptions_info_by_topic(topic)).reliability
+        for topic in inputs
+    }
+    asked = {t for t, r in requested.items() if r is ReliabilityPolicy.RELIABLE}
+    assert asked == {'/front/image'}
 
 
 def test_compressed_transport(peer: Any, run_node: Any, tiny_weights: Path) -> None:
@@ -410,12 +452,24 @@ def test_a_signal_ends_it_in_the_middle_of_a_frame(
         ('input_size:=huge', "input_size is 'huge'; give auto, native or WIDTHxHEIGHT"),
         ('overlay_alpha:=7.0', 'overlay_alpha'),
         ('max_rate:=fast', 'max_rate'),
+        (
+            'qos_overrides./image.subscription.reliability:=wrong',
+            '/image cannot be had with its qos_overrides: Unexpected QoS override for policy',
+        ),
+        (
+            'qos_overrides./segment_node/mask/road.publisher.reliability:=wrong',
+            '/segment_node/mask/road cannot be had with its qos_overrides: Unexpected QoS',
+        ),
+        (
+            'qos_overrides./segment_node/label.publisher.depth:=99999999999',
+            '/segment_node/label cannot be had with its qos_overrides: ',
+        ),
     ],
 )
 def test_a_bad_parameter_at_the_start_ends_it_with_one_line(
-    run_node: Any, parameter: str, sentence: str
+    run_node: Any, tiny_weights: Path, parameter: str, sentence: str
 ) -> None:
-    node = run_node('segment_node', '--ros-args', '-p', parameter)
+    node = run_node('segment_node', *ros_args(tiny_weights, parameter))
     assert node.wait() == 2
     assert sentence in node.output
     assert 'Traceback' not in node.output
