@@ -36,7 +36,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from spssn_ros.nodes.dds import large_image_environment, shared_memory_shortage
+from spssn_ros.nodes.dds import CHOICE_VARIABLE, large_image_environment, shared_memory_shortage
 from spssn_ros.nodes.params_file import parameter_in
 
 # What segment_node logs when it begins to answer.
@@ -128,7 +128,8 @@ ARGUMENTS = [
 def dds_setup(profile: str, processes: int) -> list[LaunchDescriptionEntity]:
     """Return what gives the processes started afterwards a DDS profile for large images."""
     if profile == 'none':
-        return []
+        # The executables would set it themselves.
+        return [SetEnvironmentVariable(CHOICE_VARIABLE, 'none')]
     variables = large_image_environment(None if profile == 'shipped' else Path(profile))
     if not variables:
         return [LogInfo(msg='Fast DDS: your environment names a profile or transports; kept')]

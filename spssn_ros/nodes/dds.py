@@ -13,10 +13,11 @@
 # limitations under the License.
 """The Fast DDS profile that lets camera images pass between processes.
 
-Reads and returns environment variables only; imports no ROS module, so that launch files, the demo
-and the benchmarks can call it before any node exists.
+It is told by environment variables. Imports no ROS module, so that executables, launch files, the
+demo and the benchmarks can call it before any node exists.
 """
 
+import contextlib
 import os
 import shutil
 import sys
@@ -31,6 +32,8 @@ PROFILE_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'  # Kilted and later
 OLD_PROFILE_VARIABLE = 'FASTRTPS_DEFAULT_PROFILES_FILE'  # Humble, Iron, Jazzy
 # Any of these says that the user has set up Fast DDS already.
 USER_VARIABLES = (PROFILE_VARIABLE, OLD_PROFILE_VARIABLE, 'FASTDDS_BUILTIN_TRANSPORTS')
+# Set to none, it keeps the profile away.
+CHOICE_VARIABLE = 'SPSSN_DDS_PROFILE'
 SHARED_MEMORY = Path('/dev/shm')
 SEGMENT_MIB = 64  # of /dev/shm, which each process reserves with the shipped profile
 
@@ -57,7 +60,9 @@ def shipped_profile() -> Path:
 def large_image_environment(
     profile: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Environment variables that make Fast DDS carry large images; empty if the user set any.
+    """Environment variables that make Fast DDS carry large images.
+
+    None if the user set any, or SPSSN_DDS_PROFILE to none.
 
     `profile` is the XML file to name in them (default: the shipped one), `environment` what is
     looked at for the user's own settings (default: this process's environment).
@@ -71,8 +76,20 @@ def large_image_environment(
     present = os.environ if environment is None else environment
     if any(present.get(name) for name in USER_VARIABLES):
         return {}
+    if present.get(CHOICE_VARIABLE) == 'none':
+        return {}
     path = str((profile or shipped_profile()).resolve())
     return dict.fromkeys(_profile_variables(), path)
+
+
+def set_up_process() -> None:
+    """Have this process's nodes, yet to be made, carry large images, where nothing speaks against.
+
+    That is a setting of the user's, too little shared memory, or a package without its files.
+    """
+    if shared_memory_shortage(1) is None:
+        with contextlib.suppress(ConfigError):
+            os.environ.update(large_image_environment())
 
 
 def shared_memory_shortage(processes: int, directory: Path = SHARED_MEMORY) -> str | None:

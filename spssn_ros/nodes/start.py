@@ -14,7 +14,7 @@
 """The executables' first step: quiet and quick to end while libraries are imported.
 
 That takes seconds, in which Python alone would answer Ctrl-C with a traceback. From `rclpy.init`
-on, the node's own handlers end it in order.
+on, the node's own handlers end it in order. And however it was started, large images pass.
 
     python -m spssn_ros.nodes.start segment_node|evaluate_node|play_bag [ARGUMENT...]
 """
@@ -24,6 +24,8 @@ import os
 import signal
 import sys
 from typing import Any
+
+from spssn_ros.nodes.dds import set_up_process
 
 
 def segment_node() -> int:
@@ -48,6 +50,7 @@ def _start(module: str, interrupted: int) -> int:
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, end) for number in numbers}
+    set_up_process()
     main = importlib.import_module(f'spssn_ros.nodes.{module}').main
     # A signal waits until the node's handlers are in place, and it lifts the mask.
     signal.pthread_sigmask(signal.SIG_BLOCK, numbers)

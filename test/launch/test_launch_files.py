@@ -283,7 +283,7 @@ def test_dds_profile_is_set_unless_refused_or_there(
         return sorted({''.join(part.text for part in setter.value) for setter in setters})
 
     assert [Path(path).name for path in profiles()] == ['fastdds_large_images.xml']
-    assert profiles(dds_profile='none') == []
+    assert profiles(dds_profile='none') == ['none']
     with pytest.raises(ValueError, match=r"'/no/such\.xml' is not a file"):
         profiles(dds_profile='/no/such.xml')
     monkeypatch.setenv('FASTDDS_DEFAULT_PROFILES_FILE', 'mine.xml')

@@ -61,8 +61,26 @@ def test_settings_of_the_user_are_left_alone(name: str) -> None:
     assert dds.large_image_environment(environment={name: ''})
 
 
+def test_the_profile_can_be_declined() -> None:
+    assert dds.large_image_environment(environment={'SPSSN_DDS_PROFILE': 'none'}) == {}
+    assert dds.large_image_environment(environment={'SPSSN_DDS_PROFILE': ''})
+
+
+def test_a_process_takes_the_profile_where_shared_memory_has_room_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, 'environ', {'HOME': '/'})
+    monkeypatch.setattr(dds, 'shared_memory_shortage', lambda processes: 'too small')
+    dds.set_up_process()
+    assert os.environ == {'HOME': '/'}
+    monkeypatch.setattr(dds, 'shared_memory_shortage', lambda processes: None)
+    dds.set_up_process()
+    assert set(os.environ) - {'HOME'}
+    assert os.environ == {'HOME': '/', **dds.large_image_environment(environment={})}
+
+
 def test_environment_of_the_process_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in dds.USER_VARIABLES:
+    for name in (*dds.USER_VARIABLES, dds.CHOICE_VARIABLE):
         monkeypatch.delenv(name, raising=False)
     assert dds.large_image_environment()
     monkeypatch.setenv(NEW, 'mine.xml')
