@@ -21,6 +21,7 @@ from typing import TypeVar
 
 import rclpy
 from rclpy._rclpy_pybind11 import RCLError
+from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -29,6 +30,8 @@ from spssn_ros.errors import SpssnError, one_line
 from spssn_ros.runtime import keep_freed_memory
 
 N = TypeVar('N', bound=Node)
+
+_LOOK_S = 1.0
 
 
 def run_node(
@@ -71,6 +74,10 @@ def run_node(
         node = create()
         status = start(node)
         if status is None:
+            # On a signal rclpy wakes the executor, and then ends the context. On a busy machine
+            # the executor looks in between; it would not look again before the next message.
+            steady = Clock(clock_type=ClockType.STEADY_TIME)
+            node.create_timer(_LOOK_S, _nothing, clock=steady)
             executor = SingleThreadedExecutor()
             executor.add_node(node)
             executor.spin()
@@ -102,6 +109,10 @@ def run_node(
         # A thread is in the middle of a forward pass; interpreter clean-up under it would crash.
         os._exit(status or 0)
     return status or 0
+
+
+def _nothing() -> None:
+    pass
 
 
 def _ignore(numbers: Iterable[signal.Signals]) -> None:

@@ -1,0 +1,53 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""How a node's process ends."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed')
+from harness import environment
+
+# As rclpy does on a signal when its wake-up comes before the end of the context.
+UNNOTICED_END = """
+import threading
+import rclpy
+from rclpy.node import Node
+from spssn_ros.nodes.process import run_node
+
+def start(node):
+    end = rclpy.get_default_context().handle.shutdown
+    threading.Timer(1.0, end).start()
+
+def stop(node):
+    print('stopped')
+    return True
+
+status = run_node('idle', lambda: Node('idle'), start, stop)
+print('status', status)
+"""
+
+
+def test_a_node_without_messages_notices_the_end_of_its_context() -> None:
+    done = subprocess.run(
+        [sys.executable, '-c', UNNOTICED_END],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == 'stopped\nstatus 0\n', done.stderr
