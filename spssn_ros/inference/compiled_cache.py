@@ -117,14 +117,25 @@ class CompiledCache:
 
 
 def network_digest(network: nn.Module) -> str:
-    """Return a digest of a network's weights, structure and the code that defines it."""
+    """Return a digest of a network's weights, structure, settings and the code that defines it."""
     digest = hashlib.sha256(repr(network).encode())
+    for name, module in network.named_modules():
+        # Not all that a module decides by shows in its text.
+        settings = sorted((k, v) for k, v in vars(module).items() if _is_plain(v))
+        digest.update(f'{name} {settings!r}\n'.encode())
     for name, tensor in network.state_dict().items():
         digest.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}\n'.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     for source in sorted(_sources(type(module) for module in network.modules())):
         digest.update(source.encode())
     return digest.hexdigest()
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value's text tells it from others, and is the same in every process."""
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def _sources(classes: Iterable[type]) -> set[str]:

@@ -16,6 +16,7 @@
 import os
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from torch import nn
 from spssn_ros.inference import Segmenter
 from spssn_ros.inference.compiled_cache import CompiledCache, cache_folder, network_digest
 from spssn_ros.inference.say_once import say_once
+from spssn_ros.models import create_model, save_weights
 
 Paint = Callable[..., np.ndarray]
 
@@ -134,6 +136,61 @@ def test_the_digest_tells_networks_apart() -> None:
     changed[0].bias.data[2] += 1e-6
     others = [changed, network(5), network(stride=2), network(seed=1), Doubling(*network())]
     assert len({same, *(network_digest(other) for other in others)}) == 6
+
+
+@pytest.mark.parametrize(
+    ('name', 'options'),
+    [
+        ('fast_scnn', {'skip': False}),
+        ('fast_scnn', {'first_stride': 1}),
+        ('spssn', {'first_stride': 1}),
+        ('spssn', {'chain_length': 2}),
+        ('spssn_stream', {'first_stride': 1}),
+        ('spssn_stream', {'chain_length': 2}),
+    ],
+)
+def test_the_digest_tells_options_apart(name: str, options: dict[str, Any]) -> None:
+    def digest(**options: Any) -> str:
+        torch.manual_seed(0)
+        return network_digest(create_model(name, 5, **options).eval())
+
+    assert digest(**options) != digest()
+    assert digest(**options) == digest(**options)
+
+
+def test_the_digest_heeds_plain_values_of_any_module() -> None:
+    def digest(**values: object) -> str:
+        network = nn.Sequential(nn.Flatten())
+        for name, value in values.items():
+            setattr(network[0], name, value)
+        return network_digest(network)
+
+    values = [True, False, 2, 2.5, 'two', (2, 3), [2, 4], None]
+    assert len({digest(), *(digest(way=value) for value in values)}) == 1 + len(values)
+    # An object's text may hold its address, by which nothing would ever be found again.
+    assert digest(way=object()) == digest(way=(2, object())) == digest()
+
+
+def test_weights_that_differ_in_an_option_alone_share_nothing(
+    folder: Path,
+    tmp_path: Path,
+    picture: Paint,
+    random_network: Any,
+    conversions: list[tuple[int, int]],
+) -> None:
+    torch.manual_seed(0)
+    model = create_model('fast_scnn', 11).eval()
+    rgb = picture(64, 48)
+    labels = []
+    for skip in (True, False):
+        info = replace(random_network[1], model='fast_scnn', options={'skip': skip})
+        path = tmp_path / f'{skip}.safetensors'
+        save_weights(path, model, info)
+        labels.append(segmenter(path)(rgb).labels)
+        expected = Segmenter.from_weights(path, 'cpu', 'float32', 'torch', 'native')(rgb).labels
+        assert (labels[-1] == expected).mean() > 0.99
+    assert conversions == [(64, 48)] * 2
+    assert (labels[0] != labels[1]).mean() > 0.1
 
 
 def test_what_is_unused_for_longest_goes_first(tmp_path: Path) -> None:
