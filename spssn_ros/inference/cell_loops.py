@@ -13,30 +13,18 @@
 # limitations under the License.
 """The loops of `upsample_cells`, compiled by numba."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numba
 import numpy as np
+
+from spssn_ros.inference.loop_cache import keep
 
 _SIXTEENTH = np.float32(1 / 16)
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Have numba compile a function at its first call, or find the result of an earlier process.
-
-    Like Python's own bytecode, the result is kept beside this module, or else in the user's cache.
-    """
-    settings: dict[str, Any] = {
-        'nogil': True,
-        'error_model': 'numpy',
-        'fastmath': {'contract', 'nsz'},
-    }
-    try:
-        return numba.njit(cache=True, **settings)(function)
-    except RuntimeError:
-        # Neither place can be written to.
-        return numba.njit(**settings)(function)
+def _compiled(function):  # type: ignore[no-untyped-def]
+    """Have numba compile a function at its first call, or find what an earlier process did."""
+    jit = numba.njit(nogil=True, error_model='numpy', fastmath={'contract', 'nsz'})
+    return keep(jit(function))
 
 
 # From here on the code is for the compiler: loops over plain numbers, innermost over the pixels
