@@ -32,7 +32,14 @@ from spssn_ros.inference.config import BackendName, Device, Precision, Size
 from spssn_ros.inference.plan import plan
 from spssn_ros.inference.segmenter import wanted_graph
 from spssn_ros.labels import CITYSCAPES
-from spssn_ros.models import Network, Normalisation, WeightsInfo, create_model, load_weights
+from spssn_ros.models import (
+    Network,
+    Normalisation,
+    QuantizedGraph,
+    WeightsInfo,
+    create_model,
+    load_weights,
+)
 from spssn_ros.synthetic import StreetScene
 
 _COMBINATIONS = (
@@ -120,7 +127,7 @@ class Score:
     """One engine on CamVid's validation frames.
 
     Attributes:
-        miou: mean intersection over union.
+        miou: mean intersection over union; NaN where no pixel has a true class.
         differing: share of pixels whose label is not the baseline's.
         frames: number of frames.
 
@@ -135,7 +142,9 @@ def benchmark_engine(config: EngineBenchmark) -> Iterator[EngineResult]:
     """Measure every engine that there is, network by network and size by size.
 
     Raises:
-        ConfigError: int8 with weights that hold none, or for none of the sizes.
+        ConfigError: int8 with weights that hold none, or for none of the sizes, or not for the
+            frames that `score_camvid` would score.
+        DatasetError: no CamVid folder as asked for.
         DeviceError: there is none as asked for.
         WeightsError: no such weights file, or not one.
 
@@ -147,6 +156,10 @@ def benchmark_engine(config: EngineBenchmark) -> Iterator[EngineResult]:
         raise ConfigError(
             f'{config.weights} holds 8-bit integers for {width}x{height} only; give that size too'
         )
+    if config.camvid is not None:
+        # What is wrong with it is told before the minutes of measuring.
+        for sample in find_camvid(config.camvid, 'val')[:1]:
+            _check_size(config, graph, read_pair(sample)[0])
     for name, model, info in _networks(config):
         floats = _engines(model, info, configs)
         integers: list[Engine] = []
@@ -177,6 +190,7 @@ def score_camvid(config: EngineBenchmark) -> dict[str, Score]:
     """Score every engine with `config.weights` on CamVid's validation frames.
 
     Raises:
+        ConfigError: int8 for another size than the frames'.
         DatasetError: no such folder, or not CamVid's.
 
     """
@@ -184,22 +198,37 @@ def score_camvid(config: EngineBenchmark) -> dict[str, Score]:
         return {}
     model, info = load_weights(config.weights)
     engines = _engines(model, info, _available(config))
-    if (graph := wanted_graph(config.weights, _asked(config))) is not None:
+    graph = wanted_graph(config.weights, _asked(config))
+    if graph is not None:
         engines.append(Segmenter(model, info, _asked(config), graph))
     samples = find_camvid(config.camvid, 'val')
-    matrices = {e.description: ConfusionMatrix(len(info.label_set)) for e in engines}
-    differing = dict.fromkeys(matrices, 0.0)
+    matrices = [ConfusionMatrix(len(info.label_set)) for _ in engines]
+    differing = [0.0] * len(engines)
     for sample in samples:
         rgb, truth = read_pair(sample)
+        _check_size(config, graph, rgb)
         expected = engines[0](rgb).labels
-        for engine in engines:
+        for number, engine in enumerate(engines):
             labels = engine(rgb).labels
-            matrices[engine.description].update(truth, labels)
-            differing[engine.description] += _differing(labels, expected) / len(samples)
+            matrices[number].update(truth, labels)
+            differing[number] += _differing(labels, expected) / len(samples)
     return {
-        name: Score(round(matrix.miou(), 4), differing[name], len(samples))
-        for name, matrix in matrices.items()
+        engine.description: Score(round(matrix.miou(), 4), share, len(samples))
+        for engine, matrix, share in zip(engines, matrices, differing, strict=True)
     }
+
+
+def _check_size(
+    config: EngineBenchmark, graph: QuantizedGraph | None, rgb: NDArray[np.uint8]
+) -> None:
+    """Raise ConfigError where floats would run in place of the 8-bit integers asked for."""
+    height, width = rgb.shape[:2]
+    if graph is not None and graph.size != (width, height):
+        raise ConfigError(
+            f'{config.weights} holds 8-bit integers for {graph.size[0]}x{graph.size[1]} only, '
+            f'but a frame of {config.camvid} has {width}x{height}; give frames of that size, or '
+            'another precision'
+        )
 
 
 def _networks(config: EngineBenchmark) -> Iterator[tuple[str, Network, WeightsInfo]]:

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from rich.table import Table
 
 from spssn_ros.benchmarking import ENGINE_NOTE, EngineBenchmark, EngineResult, Score
-from spssn_ros.tools.benchmark_report import Report, Values, cells, size_text
+from spssn_ros.tools.benchmark_report import Report, Values, cells, number_or_none, size_text
 
 
 def engine_report(
@@ -50,7 +50,10 @@ def engine_report(
     if any(result.in_a_row for result in found):
         tables.append(_in_a_row(found))
     if scores:
-        content['camvid_val'] = [{'engine': n} | asdict(score) for n, score in scores.items()]
+        content['camvid_val'] = [
+            {'engine': name} | asdict(score) | {'miou': number_or_none(score.miou)}
+            for name, score in scores.items()
+        ]
         tables.append(_scores(scores))
     return Report(settings, content, tuple(tables))
 
@@ -110,5 +113,6 @@ def _scores(scores: dict[str, Score]) -> Table:
         table.add_column(column, justify='right')
     for name, score in scores.items():
         differing = f'{100 * score.differing:.2g}'
-        table.add_row(name, f'{100 * score.miou:.2f}', differing, str(score.frames))
+        miou = '' if number_or_none(score.miou) is None else f'{100 * score.miou:.2f}'
+        table.add_row(name, miou, differing, str(score.frames))
     return table

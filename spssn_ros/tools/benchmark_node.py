@@ -14,7 +14,6 @@
 """`spssn benchmark node`: segment_node in its own process, over DDS."""
 
 import argparse
-import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +26,14 @@ from spssn_ros.errors import ConfigError, SpssnError
 from spssn_ros.inference.config import InputSize, Size
 from spssn_ros.labels import CITYSCAPES
 from spssn_ros.models import Normalisation, WeightsInfo, create_model, save_weights
-from spssn_ros.tools.benchmark_report import Report, Values, parse_sizes, size_text, with_bar
+from spssn_ros.tools.benchmark_report import (
+    Report,
+    Values,
+    number_or_none,
+    parse_sizes,
+    size_text,
+    with_bar,
+)
 
 if TYPE_CHECKING:
     from spssn_ros.nodes.benchmark import NodeTiming
@@ -135,8 +141,8 @@ def _row(network: str, size: Size, timing: 'NodeTiming') -> Values:
 
 
 def _number(value: float) -> float | None:
-    # JSON knows no NaN, which nothing answered gives.
-    return None if math.isnan(value) else round(value, 2)
+    # NaN where nothing was answered.
+    return number_or_none(round(value, 2))
 
 
 def _table(title: str, rows: list[Values]) -> Table:

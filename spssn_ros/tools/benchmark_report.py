@@ -15,6 +15,7 @@
 
 import io
 import json
+import math
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def output(
 ) -> None:
     """Print the tables and write the files asked for; JSON to stdout instead where that is '-'."""
     values = {'benchmark': what, 'machine': machine, 'settings': report.settings}
-    text = json.dumps(values | report.content, indent=2) + '\n'
+    text = json.dumps(values | report.content, indent=2, allow_nan=False) + '\n'
     if json_file == '-':
         print(text, end='')
     else:
@@ -96,6 +97,11 @@ def _write(name: str, text: str) -> None:
 def cells(timing: Timing) -> tuple[str, str, str]:
     """Return median, 95th percentile and frames a second for a table."""
     return f'{timing.median_ms:.2f}', f'{timing.p95_ms:.2f}', f'{timing.fps:.1f}'
+
+
+def number_or_none(value: float) -> float | None:
+    """Return a number as JSON has it, which knows no NaN."""
+    return None if math.isnan(value) else value
 
 
 def parse_sizes(text: str) -> tuple[Size, ...]:

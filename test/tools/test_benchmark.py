@@ -39,6 +39,7 @@ from spssn_ros.benchmarking import (
 )
 from spssn_ros.benchmarking.baseline import EagerPyTorch
 from spssn_ros.benchmarking.machine import cpu_model
+from spssn_ros.errors import ConfigError
 from spssn_ros.inference import Segmentation, Segmenter
 from spssn_ros.inference.config import Device, Precision
 from spssn_ros.inference.fold_bn import fold_batch_norm
@@ -143,14 +144,19 @@ def test_models_counted_only(
     assert spssn == {'64x48': 0.032, '480x360': 1.688}
 
 
-def test_engine(benchmark: Callable[..., str], weights: Path, tmp_path: Path) -> None:
-    for number in range(2):
-        for folder, image in (
-            ('val', np.full((48, 64, 3), 90, np.uint8)),
-            ('valannot', np.full((48, 64), number, np.uint8)),
+def write_camvid(folder: Path, size: tuple[int, int], classes: tuple[int, ...] = (0, 1)) -> None:
+    """Write validation frames, each of which is wholly of one class."""
+    for number, class_id in enumerate(classes):
+        for place, image in (
+            ('val', np.full((*size[::-1], 3), 90, np.uint8)),
+            ('valannot', np.full(size[::-1], class_id, np.uint8)),
         ):
-            (tmp_path / folder).mkdir(exist_ok=True)
-            assert cv2.imwrite(str(tmp_path / folder / f'{number}.png'), image)
+            (folder / place).mkdir(parents=True, exist_ok=True)
+            assert cv2.imwrite(str(folder / place / f'{number}.png'), image)
+
+
+def test_engine(benchmark: Callable[..., str], weights: Path, tmp_path: Path) -> None:
+    write_camvid(tmp_path, (64, 48))
     arguments = ('--sizes', '64x48', '--iterations', 1, '--precision', 'float32')
     arguments += ('--models', 'fast_scnn', '--camvid', tmp_path)
     report = json.loads(benchmark('engine', *arguments, '--weights', weights, '--json', '-'))
@@ -181,17 +187,23 @@ def test_engine(benchmark: Callable[..., str], weights: Path, tmp_path: Path) ->
     assert all(abs(other['miou'] - first['miou']) < 0.01 for other in others)
 
 
-def test_engine_shows_integers_beside_floats_at_their_size(
-    benchmark: Callable[..., str], weights: Path, tmp_path: Path
-) -> None:
+@pytest.fixture(scope='module')
+def both(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights with a graph for 64x48, which here holds floats."""
     openvino = pytest.importorskip('openvino')
     backend = pytest.importorskip('spssn_ros.inference.openvino_backend')
+    folder = tmp_path_factory.mktemp('both')
     model, info = load_weights(weights)
     network = backend.prepared(FromUint8(fold_batch_norm(model), info.normalisation).eval())
-    openvino.save_model(backend.to_openvino(network, (64, 48)), tmp_path / 'graph.xml')
-    parts = ((tmp_path / f'graph.{kind}').read_bytes() for kind in ('xml', 'bin'))
-    both = tmp_path / 'both.safetensors'
-    save_weights(both, model, info, QuantizedGraph((64, 48), *parts, 1, {}))
+    openvino.save_model(backend.to_openvino(network, (64, 48)), folder / 'graph.xml')
+    parts = ((folder / f'graph.{kind}').read_bytes() for kind in ('xml', 'bin'))
+    save_weights(folder / 'both.safetensors', model, info, QuantizedGraph((64, 48), *parts, 1, {}))
+    return folder / 'both.safetensors'
+
+
+def test_engine_shows_integers_beside_floats_at_their_size(
+    benchmark: Callable[..., str], both: Path
+) -> None:
     arguments = ('--weights', both, '--models', '', '--iterations', 1, '--device', 'cpu')
     arguments += ('--precision', 'int8')
     report = json.loads(benchmark('engine', *arguments, '--sizes', '64x48,96x32', '--json', '-'))
@@ -203,6 +215,73 @@ def test_engine_shows_integers_beside_floats_at_their_size(
     assert benchmark('engine', *arguments, '--sizes', '96x32', status=2) == (
         f'spssn: {both} holds 8-bit integers for 64x48 only; give that size too\n'
     )
+
+
+def test_engine_scores_integers_beside_floats_at_their_size(both: Path, tmp_path: Path) -> None:
+    write_camvid(tmp_path, (64, 48))
+    config = engine.EngineBenchmark(
+        ((64, 48),), str(both), device='cpu', precision='int8', camvid=tmp_path
+    )
+    scores = engine.score_camvid(config)
+    *floats, integers = scores
+    assert integers == 'openvino int8 on cpu'
+    assert len(floats) == 3
+    for score in scores.values():
+        assert abs(score.miou - scores[integers].miou) < 0.05
+        assert score.differing < 0.05
+        assert score.frames == 2
+
+
+def test_engine_refuses_integers_of_another_size_than_the_scored_frames(
+    benchmark: Callable[..., str],
+    both: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_camvid(tmp_path, (96, 32))
+    arguments = ('--weights', both, '--sizes', '64x48', '--device', 'cpu', '--precision', 'int8')
+    told = (
+        f'{both} holds 8-bit integers for 64x48 only, but a frame of {tmp_path} has 96x32; give '
+        'frames of that size, or another precision'
+    )
+    # It is told before anything is measured.
+    monkeypatch.setattr(engine, 'take_turns', None)
+    said = benchmark('engine', *arguments, '--camvid', tmp_path, status=2)
+    assert said == f'spssn: {told}\n'
+    # One such frame among others is one too many.
+    write_camvid(tmp_path, (64, 48), (0,))
+    config = engine.EngineBenchmark(
+        ((64, 48),), str(both), device='cpu', precision='int8', camvid=tmp_path
+    )
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        engine.score_camvid(config)
+
+
+def test_a_missing_folder_of_frames_is_told_before_the_measurements(
+    benchmark: Callable[..., str],
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, 'take_turns', None)
+    arguments = ('--weights', weights, '--device', 'cpu', '--camvid', tmp_path / 'none')
+    said = benchmark('engine', *arguments, status=2)
+    assert said.startswith(f'spssn: CamVid folder {tmp_path}/none does not exist; ')
+
+
+def test_a_score_of_nothing_is_null(
+    benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timings = {'torch': Timing(20, 29, 50, 3)}
+    result = EngineResult('w', (64, 48), timings, timings, {}, {'torch': 0.0})
+    monkeypatch.setattr(benchmark_tool, 'benchmark_engine', lambda _: iter([result]))
+    monkeypatch.setattr(
+        benchmark_tool, 'score_camvid', lambda _: {'torch': Score(math.nan, 0.0, 2)}
+    )
+    report = json.loads(benchmark('engine', '--json', '-'), parse_constant=pytest.fail)
+    assert report['camvid_val'] == [{'engine': 'torch', 'miou': None, 'differing': 0, 'frames': 2}]
+    rows = [line.split() for line in benchmark('engine').splitlines() if line.startswith('│')]
+    assert rows[-1] == ['│', 'torch', '│', '│', '0', '│', '2', '│']
 
 
 def test_engine_tables(benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
