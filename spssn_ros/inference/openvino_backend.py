@@ -66,6 +66,11 @@ def to_openvino(network: nn.Module, size: Size) -> openvino.Model:
     return model
 
 
+def capabilities(core: openvino.Core) -> list[str]:
+    """Return what OpenVINO says that the CPU can do, such as 'BF16'."""
+    return list(core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES'))
+
+
 def prepared(network: FromUint8) -> nn.Module:
     """Return what of a network is converted: the same function, but for the logits' layout."""
     return ClassesLast(separate_max_pools(network)).eval()
@@ -78,8 +83,8 @@ class OpenVinoBackend:
 
     Args:
         network: batch norm folded.
-        precision: float32, bfloat16 or int8, of which other sizes than the graph's are the CPU's
-            fastest floats.
+        precision: float32, bfloat16 (float32 where OpenVINO cannot compute in it) or int8, of
+            which other sizes than the graph's are the CPU's fastest floats.
         cpu_threads: of the inference; 0 for `available_threads`.
         graph: the same network in 8-bit integers; needed for int8.
 
@@ -103,14 +108,22 @@ class OpenVinoBackend:
     ) -> None:
         self.network = prepared(network)
         self._graph = graph
-        self._floats = cpu_precision() if precision is Precision.INT8 else precision
         self.threads = limit_threads(cpu_threads)
-        self.precision = precision
+        self._core = openvino.Core()
+        able = capabilities(self._core)
+        self._floats = cpu_precision() if precision is Precision.INT8 else precision
+        if self._floats is Precision.BFLOAT16 and 'BF16' not in able:
+            # OpenVINO would compute in float32 all the same, and not say so.
+            self._floats = Precision.FLOAT32
+            if precision is Precision.BFLOAT16:
+                say_once(
+                    'OpenVINO cannot compute in bfloat16 on this processor, so float32 is taken'
+                )
+        self.precision = precision if precision is Precision.INT8 else self._floats
         self._settings = {
             properties.hint.performance_mode(): properties.hint.PerformanceMode.LATENCY,
             properties.inference_num_threads(): self.threads,
         }
-        self._core = openvino.Core()
         self._cache = CompiledCache(cache_folder())
         self._digest = hashlib.sha256(
             '\n'.join(
@@ -120,7 +133,7 @@ class OpenVinoBackend:
                     torch.__version__,
                     torch.backends.cpu.get_cpu_capability(),
                     str(self._core.get_property('CPU', 'FULL_DEVICE_NAME')),
-                    str(self._core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')),
+                    str(able),
                 )
             ).encode()
         )

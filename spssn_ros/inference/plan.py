@@ -14,7 +14,7 @@
 """Which device, backend and precision serve a configuration on this machine."""
 
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -120,7 +120,8 @@ def create_backend(
         # OpenVINO need not be installed where PyTorch serves.
         from spssn_ros.inference.openvino_backend import OpenVinoBackend
 
-        return OpenVinoBackend(network, resolved.precision, config.cpu_threads, graph), resolved
+        backend = OpenVinoBackend(network, resolved.precision, config.cpu_threads, graph)
+        return backend, replace(resolved, precision=backend.precision)
     if resolved.device is Device.CUDA:
         return CudaBackend(network, resolved.precision), resolved
     return TorchBackend(network, resolved.precision, config.cpu_threads), resolved

@@ -30,7 +30,9 @@ from torch.nn import functional
 
 from spssn_ros.errors import BadImageError
 from spssn_ros.inference import Segmenter
+from spssn_ros.inference.config import Precision
 from spssn_ros.inference.preprocess import FromUint8, resize_frame
+from spssn_ros.inference.say_once import say_once
 from spssn_ros.models import load_weights
 
 Paint = Callable[..., np.ndarray]
@@ -266,6 +268,35 @@ def test_a_conversion_leaves_no_memory_behind(random_weights: Path) -> None:
         gc.collect()
     # Without the clearing it is about 80 MB.
     assert resident_mb() - before < 45
+
+
+def test_openvino_says_in_which_precision_it_computes(
+    random_weights: Path,
+    openvino_segmenter: Segmenter,
+    picture: Paint,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    backend = pytest.importorskip('spssn_ros.inference.openvino_backend')
+    # What OpenVINO answers where the processor has no instructions for bfloat16.
+    monkeypatch.setattr(backend, 'capabilities', lambda core: ['FP32', 'INT8'])
+    say_once.cache_clear()
+    for _ in range(2):
+        segmenter = Segmenter.from_weights(
+            random_weights, 'cpu', 'bfloat16', 'openvino', input_size='native', cpu_threads=1
+        )
+        assert segmenter.description == 'openvino float32 on cpu'
+        assert segmenter.backend.precision is segmenter.plan.precision is Precision.FLOAT32
+    rgb = picture(*SIZE)
+    np.testing.assert_array_equal(segmenter(rgb).labels, openvino_segmenter(rgb).labels)
+    assert segmenter.description == 'openvino float32 on cpu'
+    assert [record.message for record in caplog.records] == [
+        'OpenVINO cannot compute in bfloat16 on this processor, so float32 is taken'
+    ]
+    monkeypatch.setattr(backend, 'capabilities', lambda core: ['FP32', 'INT8', 'BF16'])
+    segmenter = Segmenter.from_weights(random_weights, 'cpu', 'bfloat16', 'openvino')
+    assert segmenter.description == 'openvino bfloat16 on cpu'
+    assert segmenter.plan.precision is Precision.BFLOAT16
 
 
 @pytest.mark.parametrize('threads', [1, 2])
