@@ -38,12 +38,36 @@ def available_threads(topology: Path = _TOPOLOGY) -> int:
 def limit_threads(cpu_threads: int) -> int:
     """Give PyTorch and OpenCV, in this process, so many threads, and return the number.
 
-    0 stands for `available_threads`, or what PyTorch has been limited to.
+    0 stands for `available_threads`, or what others than this function have limited PyTorch to.
     """
-    threads = cpu_threads or min(available_threads(), torch.get_num_threads())
-    torch.set_num_threads(threads)
+    _limit.note()
+    threads = cpu_threads or min(available_threads(), _limit.by_others)
+    take_threads(threads)
     cv2.setNumThreads(threads)
     return threads
+
+
+def take_threads(threads: int) -> None:
+    """Give PyTorch so many threads again: others may have set another number since."""
+    if torch.get_num_threads() != threads:
+        _limit.note()
+        torch.set_num_threads(threads)
+    _limit.by_us = threads
+
+
+class _Limit:
+    """Tells a limit that a program has set for PyTorch from the numbers that are set here."""
+
+    def __init__(self) -> None:
+        self.by_others = torch.get_num_threads()
+        self.by_us = self.by_others
+
+    def note(self) -> None:
+        if torch.get_num_threads() != self.by_us:
+            self.by_others = torch.get_num_threads()
+
+
+_limit = _Limit()
 
 
 def _siblings(topology: Path, cpu: int) -> str:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from spssn_ros.inference.backend import Segmentation
 from spssn_ros.inference.config import Precision, Size
 from spssn_ros.inference.preprocess import FromUint8, resize_frame
-from spssn_ros.inference.threads import limit_threads
+from spssn_ros.inference.threads import limit_threads, take_threads
 from spssn_ros.inference.upsample_argmax import upsample_argmax, upsample_argmax_confidence
 
 DTYPES = {
@@ -70,6 +70,8 @@ class TorchBackend:
         with_confidence: bool,
     ) -> list[Segmentation]:
         """See `BatchBackend.segment_batch`."""
+        # The number is the process's, and another segmenter may have another.
+        take_threads(self.threads)
         stacked = np.stack([resize_frame(rgb, input_size) for rgb in frames])
         with self._autocast():
             logits = self.network(torch.from_numpy(stacked))

@@ -21,20 +21,22 @@ import cv2
 import pytest
 import torch
 
-from spssn_ros.inference import Segmenter
+from spssn_ros.inference import Segmenter, threads
 from spssn_ros.inference.threads import available_threads, limit_threads
 
 
 @pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
+def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = torch.get_num_threads(), cv2.getNumThreads()
+    # As in a process in which nothing was set so far.
+    monkeypatch.setattr(threads, '_limit', threads._Limit())
     yield
     torch.set_num_threads(before[0])
     cv2.setNumThreads(before[1])
 
 
 @pytest.mark.parametrize(
-    ('cpus', 'siblings', 'threads'),
+    ('cpus', 'siblings', 'number'),
     [
         ({0}, {}, 1),
         ({0, 1}, {0: '0', 1: '1'}, 2),
@@ -49,7 +51,7 @@ def restored() -> Iterator[None]:
 def test_a_thread_for_each_core_and_one_core_left(
     cpus: set[int],
     siblings: dict[int, str],
-    threads: int,
+    number: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -58,13 +60,13 @@ def test_a_thread_for_each_core_and_one_core_left(
         folder = tmp_path / f'cpu{cpu}' / 'topology'
         folder.mkdir(parents=True)
         (folder / 'thread_siblings_list').write_text(f'{text}\n')
-    assert available_threads(tmp_path) == threads
+    assert available_threads(tmp_path) == number
 
 
-@pytest.mark.parametrize('threads', [1, 2])
-def test_pytorch_and_opencv_take_what_is_asked_for(threads: int) -> None:
-    assert limit_threads(threads) == threads
-    assert (torch.get_num_threads(), cv2.getNumThreads()) == (threads, threads)
+@pytest.mark.parametrize('number', [1, 2])
+def test_pytorch_and_opencv_take_what_is_asked_for(number: int) -> None:
+    assert limit_threads(number) == number
+    assert (torch.get_num_threads(), cv2.getNumThreads()) == (number, number)
 
 
 def test_a_lower_limit_of_pytorch_is_kept() -> None:
@@ -73,20 +75,59 @@ def test_a_lower_limit_of_pytorch_is_kept() -> None:
     assert torch.get_num_threads() == 1
 
 
+def test_what_was_asked_for_once_does_not_limit_what_is_automatic(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(threads, 'available_threads', lambda: 3)
+    torch.set_num_threads(4)
+    assert [limit_threads(asked) for asked in (0, 1, 0, 5, 0)] == [3, 1, 3, 5, 3]
+    # Another's limit holds for as long as nobody sets another, asked for or not in between.
+    torch.set_num_threads(2)
+    assert [limit_threads(asked) for asked in (0, 1, 0, 5, 0)] == [2, 1, 2, 5, 2]
+    torch.set_num_threads(8)
+    assert [limit_threads(asked) for asked in (1, 0)] == [1, 3]
+
+
+def test_segmenters_keep_their_own_numbers(
+    random_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, 'available_threads', lambda: 3)
+    torch.set_num_threads(4)
+    seen: list[int] = []
+    segmenters = [
+        Segmenter.from_weights(random_weights, 'cpu', 'float32', 'torch', '32x32', asked)
+        for asked in (0, 1, 0)
+    ]
+    for segmenter in segmenters:
+        segmenter.backend.network.register_forward_hook(
+            lambda *_: seen.append(torch.get_num_threads())
+        )
+    for segmenter in (*segmenters, segmenters[1]):
+        segmenter.warm_up()
+    assert seen == [3, 1, 3, 1]
+    # Neither is what a frame sets another's limit.
+    assert limit_threads(0) == 3
+    # But what another has set between frames is, though the frames go on as before.
+    torch.set_num_threads(2)
+    segmenters[1].warm_up()
+    assert seen[-1] == 1
+    assert limit_threads(0) == 2
+
+
 @pytest.mark.parametrize('backend', ['torch', 'openvino'])
-@pytest.mark.parametrize('threads', [1, 2])
+@pytest.mark.parametrize('number', [1, 2])
 def test_backends_hand_it_on(
-    random_weights: Path, backend: str, threads: int, monkeypatch: pytest.MonkeyPatch
+    random_weights: Path, backend: str, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip(backend, reason=f'{backend} is not installed')
     segmenter = Segmenter.from_weights(
-        random_weights, device='cpu', precision='float32', backend=backend, cpu_threads=threads
+        random_weights, device='cpu', precision='float32', backend=backend, cpu_threads=number
     )
-    assert torch.get_num_threads() == threads
+    assert torch.get_num_threads() == number
     seen = []
     module = f'spssn_ros.inference.{backend}_backend'
     monkeypatch.setattr(
         f'{module}.upsample_argmax', lambda logits, size, threads: seen.append(threads)
     )
     segmenter.warm_up()
-    assert seen == [threads]
+    assert seen == [number]
