@@ -24,6 +24,7 @@ Size = tuple[int, int]
 """(width, height) in pixels."""
 
 MIN_SIDE = 32
+MAX_CPU_THREADS = 1024
 
 
 class Device(str, Enum):
@@ -140,7 +141,7 @@ class InferenceConfig:
             than two.
 
     Raises:
-        ConfigError: a negative number of threads.
+        ConfigError: a number of threads that is negative or above 1024.
 
     """
 
@@ -151,8 +152,10 @@ class InferenceConfig:
     cpu_threads: int = 0
 
     def __post_init__(self) -> None:
-        if self.cpu_threads < 0:
-            raise ConfigError(f'cpu_threads is {self.cpu_threads}; give 0 (automatic) or more')
+        if not 0 <= self.cpu_threads <= MAX_CPU_THREADS:
+            raise ConfigError(
+                f'cpu_threads is {self.cpu_threads}; give 0 (automatic) to {MAX_CPU_THREADS}'
+            )
 
     @classmethod
     def parse(

@@ -64,7 +64,8 @@ class FastSCNN(Network):
     ) -> None:
         super().__init__()
         check_options(num_classes, dropout)
-        if first_stride not in (1, 2):
+        # 1.0 and true, which a file may hold, are equal to 1 and no stride.
+        if type(first_stride) is not int or first_stride not in (1, 2):
             raise ConfigError(f'first_stride is {first_stride}; give 1 or 2')
         self.skip = skip
         self.downsample = LearningToDownsample()

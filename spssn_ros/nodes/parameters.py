@@ -24,7 +24,7 @@ from enum import Enum
 from typing import Any
 
 from spssn_ros.errors import ConfigError
-from spssn_ros.inference.config import InferenceConfig, Size, parse_size
+from spssn_ros.inference.config import MAX_CPU_THREADS, InferenceConfig, Size, parse_size
 from spssn_ros.labels import LabelSet
 
 ALL = 'all'
@@ -129,7 +129,7 @@ PARAMETERS: tuple[ParameterSpec, ...] = (
         'cpu_threads',
         0,
         'Threads of inference on the CPU; 0 for automatic.',
-        range=(0, 1024),
+        range=(0, MAX_CPU_THREADS),
         read_only=True,
     ),
     ParameterSpec(

@@ -18,6 +18,7 @@ import contextlib
 import errno
 import importlib.util
 import logging
+import os
 import shutil
 import tempfile
 import warnings
@@ -169,6 +170,9 @@ def export(
 
 
 def _output_files(output: Path, export_format: ExportFormat) -> tuple[Path, ...]:
+    # '.' and '/', to which no suffix can be added, and what becomes a file named '...onnx'.
+    if output.name in ('', '..'):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(output))
     suffixes = _SUFFIXES[export_format]
     if output.suffix in {suffix for group in _SUFFIXES.values() for suffix in group}:
         if output.suffix != suffixes[0]:

@@ -119,7 +119,9 @@ def test_settings_from_text() -> None:
             "^precision is 'int4'; give one of auto, float32, bfloat16, float16, int8$",
         ),
         ({'input_size': 'x'}, "^input_size is 'x'; "),
-        ({'cpu_threads': -1}, r'^cpu_threads is -1; give 0 \(automatic\) or more$'),
+        ({'cpu_threads': -1}, r'^cpu_threads is -1; give 0 \(automatic\) to 1024$'),
+        ({'cpu_threads': 1025}, r'^cpu_threads is 1025; give 0 \(automatic\) to 1024$'),
+        ({'cpu_threads': 3 * 10**9}, r'^cpu_threads is 3000000000; give 0 \(automatic\) to 1024$'),
     ],
 )
 def test_settings_that_cannot_be(settings: dict, text: str) -> None:

@@ -275,6 +275,8 @@ def test_damaged_metadata(
         ('options', '{"chain_length": "two"}', 'takes no such option'),
         ('options', '{"chain_length": 1.5}', 'takes no such option'),
         ('options', '{"chain_length": [[]]}', 'takes no such option'),
+        ('options', '{"first_stride": 1.0}', r'first_stride is 1\.0; give 1 or 2'),
+        ('options', '{"first_stride": true}', 'first_stride is True; give 1 or 2'),
         ('options', '{"dropout": "much"}', 'takes no such option'),
         ('options', '{"name": "spssn"}', 'name'),
         ('options', '{"chain": 1}', 'takes no such option'),

@@ -47,7 +47,7 @@ FOLDERS = [
 ]
 """Make a folder."""
 
-Tell = Callable[[list[str], Path], str]
+Tell = Callable[[list[str], Path | str], str]
 
 
 def name_of(words: list[str]) -> str:
@@ -60,7 +60,7 @@ def tell(tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture
     recipe = tmp_path_factory.mktemp('recipe') / 'recipe.yaml'
     recipe.write_text('dataset: folder\n')
 
-    def run(words: list[str], target: Path) -> str:
+    def run(words: list[str], target: Path | str) -> str:
         assert main([*(str(recipe) if w == 'RECIPE' else w for w in words), str(target)]) == 2
         output, errors = capsys.readouterr()
         assert output == ''
@@ -75,6 +75,23 @@ def test_a_folder_where_a_file_shall_be(words: list[str], tmp_path: Path, tell: 
     target = tmp_path / 'out.onnx'
     target.mkdir()
     assert tell(words, target) == f'spssn: {target}: Is a directory; give the name of a file\n'
+
+
+@pytest.mark.parametrize('kind', ['onnx', 'openvino'])
+@pytest.mark.parametrize(
+    ('target', 'told'), [('.', '.'), ('', '.'), ('/', '/'), ('..', '..'), ('deep/..', 'deep/..')]
+)
+def test_a_folder_to_whose_name_no_suffix_can_be_added(
+    kind: str,
+    target: str,
+    told: str,
+    tmp_path: Path,
+    tell: Tell,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = tell(['export', '--weights', NONE, '--format', kind, '--output'], target)
+    assert found == f'spssn: {told}: Is a directory; give the name of a file\n'
 
 
 def test_a_folder_where_the_second_file_shall_be(tmp_path: Path, tell: Tell) -> None:
