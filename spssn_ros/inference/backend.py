@@ -83,7 +83,7 @@ class AheadBackend(Backend, Protocol):
     """Runs one network on a device that takes the next frame while it computes one.
 
     Attributes:
-        max_begun: most frames begun and not yet ended.
+        max_begun: most frames begun and not yet ended that a stream gains by.
 
     """
 
@@ -94,5 +94,5 @@ class AheadBackend(Backend, Protocol):
     ) -> Callable[[], Segmentation]:
         """Hand a frame to the device; what is returned waits for the result of `segment`.
 
-        Frames are ended once each, in the order in which they were begun.
+        Frames are ended once each, those of one stream in the order in which they were begun.
         """

@@ -45,7 +45,8 @@ class CudaBackend:
 
     For each shape of work (frames, input size, output size, confidence or not) buffers are
     allocated and a graph is captured once; the six used last are kept. A frame is then a copy from
-    pinned memory, one launch, and one copy back; the next frame may go up meanwhile.
+    pinned memory, one launch, and one copy back; the next frame may go up meanwhile. More frames
+    than `max_begun`, of several streams, each take buffers of their own for as long as they last.
 
     Args:
         network: batch norm folded, on the CPU.
@@ -54,7 +55,7 @@ class CudaBackend:
 
     Attributes:
         max_batch: most frames at once.
-        max_begun: most begun and not yet ended.
+        max_begun: most that gain by being begun and not yet ended.
 
     Raises:
         GpuMemoryError: the network does not fit.
@@ -165,7 +166,8 @@ class _Program:
         self._queue, self._shape = queue, shape
         taken = (shape.frames, *shape.input_size[::-1], 3)
         given = (1 + shape.with_confidence, shape.frames, *shape.output_size[::-1])
-        self._free = [_Lane(queue, taken, given) for _ in range(_LANES)]
+        self._make_lane = partial(_Lane, queue, taken, given)
+        self._free = [self._make_lane() for _ in range(_LANES)]
         with queue.entered():
             self._frames = torch.zeros(taken, dtype=torch.uint8, device=queue.device)
             self._result = torch.zeros(given, dtype=torch.uint8, device=queue.device)
@@ -176,7 +178,7 @@ class _Program:
 
     def begin(self, frames: Sequence[NDArray[np.uint8]]) -> Callable[[], list[Segmentation]]:
         """Begin as many frames as the shape has; what is returned waits for them."""
-        lane = self._free.pop()
+        lane = self._take_lane()
         try:
             for place, rgb in zip(lane.host_frames, frames, strict=True):
                 _fill(place, resize_frame(rgb, self._shape.input_size))
@@ -190,7 +192,7 @@ class _Program:
         except BaseException:
             # What was queued may still read from the lane.
             self._queue.wait()
-            self._free.append(lane)
+            self._give_back(lane)
             raise
 
         def end() -> list[Segmentation]:
@@ -199,13 +201,25 @@ class _Program:
                 # The buffer belongs to another frame afterwards.
                 labels, *confidence = lane.host_result.clone().numpy()
             finally:
-                self._free.append(lane)
+                self._give_back(lane)
             return [
                 Segmentation(labels[i], *(plane[i] for plane in confidence))
                 for i in range(len(frames))
             ]
 
         return end
+
+    def _take_lane(self) -> _Lane:
+        if self._free:
+            return self._free.pop()
+        lane = self._make_lane()
+        # Uploads run beside the queue, which may still work in that memory, and has to clear it.
+        self._queue.wait()
+        return lane
+
+    def _give_back(self, lane: _Lane) -> None:
+        if len(self._free) < _LANES:
+            self._free.append(lane)
 
 
 def _fill(place: Tensor, rgb: NDArray[np.uint8]) -> None:

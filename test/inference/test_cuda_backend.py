@@ -17,6 +17,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,32 @@ def test_a_stream_that_ends_early_leaves_nothing_begun(
     np.testing.assert_array_equal(segmenter(rgb).labels, expected)
 
 
+def test_several_streams_at_once_give_what_calls_give(
+    random_weights: Path, queue: HostQueue, picture: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmenter = on_queue(random_weights, queue, monkeypatch)
+    frames = [picture(*SIZE) ^ np.uint8(30 * i) for i in range(8)]
+    expected = [segmenter(rgb, True) for rgb in frames]
+    monkeypatch.setattr(queue, 'wait', partial(queue.done.append, 'cleared'))
+    queue.done.clear()
+    streams = [segmenter.stream(frames[i:], lambda rgb: rgb, True) for i in range(3)]
+    for number, results in enumerate(zip(*streams, strict=False)):
+        for i, (_, result) in enumerate(results):
+            np.testing.assert_array_equal(result.labels, expected[number + i].labels)
+            np.testing.assert_array_equal(result.confidence, expected[number + i].confidence)
+    # Two streams were left with a frame begun.
+    for stream in streams:
+        stream.close()
+    assert queue.done.count('begun') == queue.done.count('waited')
+    # A fresh buffer is the queue's before a frame goes up into it.
+    assert 'cleared' in queue.done
+    assert all(then == 'upload' for done, then in pairwise(queue.done) if done == 'cleared')
+    # What more frames than usual took is given back.
+    (program,) = segmenter.backend._programs.values()
+    assert len(program._free) == segmenter.backend.max_begun == 2
+    np.testing.assert_array_equal(segmenter(frames[5]).labels, expected[5].labels)
+
+
 def test_a_shape_is_prepared_once_and_few_are_kept(
     backend: CudaBackend, queue: HostQueue, picture: Paint
 ) -> None:
@@ -380,6 +407,19 @@ def test_a_stream_on_a_gpu_gives_what_calls_give(random_weights: Path, picture: 
         streamed = segmenter.stream(frames, lambda rgb: rgb)
         for (_, result), labels in zip(streamed, expected, strict=True):
             np.testing.assert_array_equal(result.labels, labels)
+
+
+@needs_cuda
+def test_several_streams_on_a_gpu_give_what_calls_give(
+    random_weights: Path, picture: Paint
+) -> None:
+    segmenter = Segmenter.from_weights(random_weights, device='cuda', precision='float16')
+    frames = [np.roll(picture(640, 480), 11 * i, 1) for i in range(50)]
+    expected = [segmenter(rgb).labels for rgb in frames]
+    streams = [segmenter.stream(frames[i:], lambda rgb: rgb) for i in range(3)]
+    for number, results in enumerate(zip(*streams, strict=False)):
+        for i, (_, result) in enumerate(results):
+            np.testing.assert_array_equal(result.labels, expected[number + i])
 
 
 @needs_cuda
