@@ -13,6 +13,9 @@
 # limitations under the License.
 """The loops of `upsample_cells`, compiled by numba."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numba
 import numpy as np
 
@@ -21,7 +24,7 @@ from spssn_ros.inference.loop_cache import keep
 _SIXTEENTH = np.float32(1 / 16)
 
 
-def _compiled(function):  # type: ignore[no-untyped-def]
+def _compiled(function: Callable[..., Any]) -> Any:
     """Have numba compile a function at its first call, or find what an earlier process did."""
     jit = numba.njit(nogil=True, error_model='numpy', fastmath={'contract', 'nsz'})
     return keep(jit(function))
