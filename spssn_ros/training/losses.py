@@ -56,8 +56,11 @@ def training_loss(
     for coarse in auxiliary:
         # At the heads' own size, where upsampled logits would cost as much as the main loss.
         height, width = coarse.shape[-2:]
-        sampled = functional.interpolate(labels[:, None].float(), (height, width))[:, 0].long()
-        terms.append((config.auxiliary_weight, coarse, sampled))
+        # The label at a cell's middle: half-pixel centres, as logits are upsampled.
+        sampled = functional.interpolate(
+            labels[:, None].float(), (height, width), mode='nearest-exact'
+        )
+        terms.append((config.auxiliary_weight, coarse, sampled[:, 0].long()))
     total = logits.new_zeros(())
     for weight, scores, truth in terms:
         counts = part(truth)
