@@ -34,6 +34,9 @@ from spssn_ros.imaging.png_chunks import pixel_chunks
 MAX_PIXELS = 64_000_000
 """Larger images are refused, unless a caller allows them, before memory is taken for them."""
 
+_PNG_DEPTH = 24
+"""Where a PNG file tells the bits of a channel."""
+
 Raw = NDArray[Any]
 Rgb = NDArray[np.uint8]
 
@@ -220,7 +223,8 @@ def decode_compressed_labels(data: Any, format_name: str) -> NDArray[np.uint8]:
             f'{what}, is damaged or not of 8 bits a channel ({_reason(error)}); send mono8 or rgb8'
         ) from error
     if image.ndim == 2:
-        return np.asarray(image)
+        # Grey of fewer than 8 bits is decoded stretched, its full scale to 255.
+        return np.asarray(image // (255 // (2 ** buffer[_PNG_DEPTH] - 1)), np.uint8)
     code = cv2.COLOR_BGR2RGB if image.shape[2] == 3 else cv2.COLOR_BGRA2RGB
     return np.asarray(cv2.cvtColor(image, code), np.uint8)
 

@@ -15,6 +15,7 @@
 
 import re
 import sys
+import zlib
 from array import array
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -400,6 +401,35 @@ def test_compressed_labels_are_as_they_were_stored(
 ) -> None:
     data = cv2.imencode('.png', np.ascontiguousarray(stored))[1].tobytes()
     np.testing.assert_array_equal(decode_compressed_labels(data, 'png'), expected)
+
+
+def small_png(ids: np.ndarray, depth: int, color_type: int) -> bytes:
+    """Encode ids of a few bits by hand, with a palette of (1, 2, 3), (2, 3, 4) ... if any."""
+    rows = b''
+    for row in ids:
+        bits = ''.join(f'{value:0{depth}b}' for value in row)
+        bits += '0' * (-len(bits) % 8)
+        rows += b'\0' + int(bits, 2).to_bytes(len(bits) // 8, 'big')
+    sides = ids.shape[1].to_bytes(4, 'big') + ids.shape[0].to_bytes(4, 'big')
+    chunks = [(b'IHDR', sides + bytes([depth, color_type, 0, 0, 0]))]
+    if color_type == 3:
+        chunks.append((b'PLTE', bytes((k + c) % 256 for k in range(2**depth) for c in (1, 2, 3))))
+    chunks += [(b'IDAT', zlib.compress(rows)), (b'IEND', b'')]
+    return b'\x89PNG\r\n\x1a\n' + b''.join(
+        len(body).to_bytes(4, 'big') + kind + body + zlib.crc32(kind + body).to_bytes(4, 'big')
+        for kind, body in chunks
+    )
+
+
+@pytest.mark.parametrize('depth', [1, 2, 4, 8])
+def test_compressed_labels_of_a_few_bits_are_the_stored_ids(depth: int) -> None:
+    ids = np.arange(2 * 17, dtype=np.uint8).reshape(2, 17) & (2**depth - 1)
+    labels = decode_compressed_labels(small_png(ids, depth, 0), 'png')
+    assert labels.dtype == np.uint8
+    np.testing.assert_array_equal(labels, ids)
+    # Those of a palette are its colours, whatever their bits.
+    colors = decode_compressed_labels(small_png(ids, depth, 3), 'png')
+    np.testing.assert_array_equal(colors, ids[..., None] + np.array([1, 2, 3]))
 
 
 @pytest.mark.parametrize(
