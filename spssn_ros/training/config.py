@@ -168,6 +168,11 @@ class TrainConfig:
                 "precision is 'int8', which is none to train in; give another, and run `spssn "
                 'quantize` on what was trained'
             )
+        if self.val_split == 'holdout':
+            raise ConfigError(
+                "val_split is 'holdout', under which name the images kept back by the key holdout "
+                'are scored; give the split another name'
+            )
         if self.batch_size == 1:
             raise ConfigError('batch_size is 1; batch norm in training needs at least 2')
         if min(self.crop) < 32:

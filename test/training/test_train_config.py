@@ -101,6 +101,7 @@ def test_what_is_not_given_is_the_default(tmp_path: Path) -> None:
         ({'class_weights': None}, r'^class_weights is None; give one of none, log$'),
         ({'options': 3}, r'^options is 3; give something like \{\}$'),
         ({'train_splits': 'train'}, r"^train_splits is 'train'; give something like \['train'\]$"),
+        ({'val_split': 'holdout'}, r"^val_split is 'holdout', under which name the images kept b"),
         ({'val_split': ['val']}, r"^val_split is \['val'\]; give something like 'val'$"),
     ],
 )
