@@ -162,6 +162,9 @@ class ProcessBatches(Batches):
             pin_memory=torch.cuda.is_available(),
             # The images are there in every process without a copy.
             multiprocessing_context='fork',
+            # Its processes' seeds, of no use here, would be drawn from torch's own generator, and
+            # dropout would draw other numbers behind them.
+            generator=torch.Generator(),
         )
 
 

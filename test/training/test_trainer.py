@@ -15,6 +15,7 @@
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -512,6 +513,24 @@ def test_processes_that_augment_draw_what_a_thread_draws() -> None:
         'epoch 2: 3 batches, the same',
         'epoch 0: 3 batches, the same',
         'processes: some, 0 after the end',
+    ], done.stderr
+
+
+def test_processes_that_augment_change_no_weight(tmp_path: Path) -> None:
+    program = Path(__file__).with_name('process_training.py')
+    done = subprocess.run(
+        [sys.executable, str(program), str(tmp_path)],
+        env=os.environ | {'OMP_NUM_THREADS': '1'},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    tensors = len(load_file(tmp_path / 'thread' / 'state.safetensors'))
+    assert done.stdout.splitlines() == [
+        'killed after epoch 1',
+        f'processes: 0 of {tensors} tensors differ',
+        f'resumed: 0 of {tensors} tensors differ',
     ], done.stderr
 
 
