@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from spssn_ros.bags.stamps import END_OF_TIME_NS
 from spssn_ros.bags.writer import BagWriter, Storage
 from spssn_ros.errors import ConfigError
 
@@ -71,14 +72,27 @@ class Scene(Protocol):
 
 
 def frame_stamp_ns(index: int, rate_hz: float) -> int:
-    """Return the stamp of frame `index`: `FIRST_STAMP_NS` + index / rate."""
-    return FIRST_STAMP_NS + round(index * 1_000_000_000 / rate_hz)
+    """Return the stamp of frame `index`: `FIRST_STAMP_NS` + index / rate.
+
+    Raises:
+        ConfigError: ROS has no time so late.
+
+    """
+    behind_ns = index * 1_000_000_000 / rate_hz
+    if behind_ns >= END_OF_TIME_NS - FIRST_STAMP_NS:
+        raise ConfigError(
+            f'at a rate of {rate_hz:g} Hz, frame {index} is later than 2038, where the time of '
+            'ROS ends; give a higher rate'
+        )
+    return FIRST_STAMP_NS + round(behind_ns)
 
 
 def scene_frames(scene: Scene, frames: int, rate_hz: float) -> Iterator[LabelledFrame]:
     """Yield a scene's frames 0, 1, ... at times index / rate."""
     for index in range(frames):
-        yield LabelledFrame(*scene.render(index / rate_hz))
+        # Refuses times at which a scene would be drawn for long, and in vain.
+        stamp_ns = frame_stamp_ns(index, rate_hz)
+        yield LabelledFrame(*scene.render(index / rate_hz), stamp_ns=stamp_ns)
 
 
 def write_labelled_bag(
@@ -104,7 +118,7 @@ def write_labelled_bag(
 
     Raises:
         BagError: the bag exists or cannot be written.
-        ConfigError: the rate is not positive, or there is no frame.
+        ConfigError: the rate is not positive or too low for the stamps, or there is no frame.
 
     """
     if not 0 < rate_hz < float('inf'):

@@ -26,12 +26,9 @@ from rosbags.rosbag2 import Reader as Rosbag2Reader
 
 from spssn_ros.bags.bag_path import check_bag_path
 from spssn_ros.bags.message_types import IMAGE_TYPES, MessageTypes
-from spssn_ros.bags.stamps import header_stamp_ns
+from spssn_ros.bags.stamps import END_OF_TIME_NS, header_stamp_ns
 from spssn_ros.errors import BagError, one_line
 from spssn_ros.files import explain
-
-_END_OF_TIME_NS = 2**31 * 1_000_000_000
-"""ROS counts the seconds since 1970 by 31 bits."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +143,10 @@ class BagReader:
             for name, info in self._reader.topics.items()
         }
 
+    def types(self, topic: str) -> list[str]:
+        """Return the message types of a topic: several where publishers did not agree."""
+        return [*dict.fromkeys(c.msgtype for c in self._connections() if c.topic == topic)]
+
     def require(self, *topics: str) -> None:
         """Check that the bag has these topics.
 
@@ -170,10 +171,10 @@ class BagReader:
         """
         self.require(*topics)
         for topic in topics:
-            found = self.topics[topic].type
-            if found not in IMAGE_TYPES:
+            found = self.types(topic)
+            if not {*found} <= {*IMAGE_TYPES}:
                 raise BagError(
-                    f'topic {topic!r} of bag {self.path} is {found}, not '
+                    f'topic {topic!r} of bag {self.path} is {" and ".join(found)}, not '
                     f'{" or ".join(IMAGE_TYPES)}; choose another topic'
                 )
 
@@ -269,7 +270,7 @@ class BagReader:
             if item is None:
                 break
             connection, stamp_ns, _ = item
-            if not 0 <= stamp_ns < _END_OF_TIME_NS:
+            if not 0 <= stamp_ns < END_OF_TIME_NS:
                 self._damaged(BagError(f'a message of {connection.topic} has stamp {stamp_ns} ns'))
             found[connection.topic] += 1
             yield item

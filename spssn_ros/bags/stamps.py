@@ -17,6 +17,9 @@ from typing import Any
 
 from spssn_ros.errors import BagError
 
+END_OF_TIME_NS = 2**31 * 1_000_000_000
+"""ROS counts the seconds since 1970 by 31 bits."""
+
 
 def header_stamp_ns(message: Any) -> int:
     """Return the stamp in a message's header, in nanoseconds.

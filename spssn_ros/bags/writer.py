@@ -39,6 +39,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from spssn_ros.bags.bag_path import check_database_name
 from spssn_ros.bags.checksums import add_chunk_checksums
+from spssn_ros.bags.stamps import END_OF_TIME_NS
 from spssn_ros.errors import BadImageError, BagError
 from spssn_ros.files import explain
 
@@ -83,7 +84,7 @@ class BagWriter:
 
     Raises:
         BagError: `path` exists, has a name that SQLite does not take, cannot be created, or
-            cannot be written to (disk full).
+            cannot be written to (disk full); a stamp is none that ROS has.
 
     """
 
@@ -252,6 +253,11 @@ class BagWriter:
         connection = self._connections.get(topic)
         if connection is not None and connection.msgtype != message_type:
             raise BagError(f'topic {topic} holds {connection.msgtype}, not {message_type}')
+        if not 0 <= stamp_ns < END_OF_TIME_NS:
+            raise BagError(
+                f'bag {self.path}: a message of {topic} has stamp {stamp_ns} ns, but ROS counts '
+                'from 1970 to 2038; give another stamp'
+            )
         types = self._store.types
         seconds, nanoseconds = divmod(stamp_ns, 1_000_000_000)
         stamp = types['builtin_interfaces/msg/Time'](sec=seconds, nanosec=nanoseconds)

@@ -57,11 +57,11 @@ class InstanceImages:
     def __enter__(self) -> 'InstanceImages':
         bag = self._stack.enter_context(BagReader(self._path))
         bag.require(self._topic)
-        found = bag.topics[self._topic].type
-        if found != _TYPE:
+        found = bag.types(self._topic)
+        if found != [_TYPE]:
             raise BagError(
-                f'topic {self._topic!r} of bag {self._path} is {found}, not {_TYPE}; choose '
-                'another --instance-topic'
+                f'topic {self._topic!r} of bag {self._path} is {" and ".join(found)}, not '
+                f'{_TYPE}; choose another --instance-topic'
             )
         self._coming = bag.messages([self._topic])
         return self

@@ -33,6 +33,7 @@ from spssn_ros.bags.labelled import (
     scene_frames,
     write_labelled_bag,
 )
+from spssn_ros.bags.stamps import END_OF_TIME_NS
 from spssn_ros.bags.writer import Storage
 from spssn_ros.datasets.camvid import find_camvid
 from spssn_ros.datasets.cityscapes import find_cityscapes, have_instances, read_instances
@@ -52,7 +53,8 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         f'{IMAGE_TOPIC}, truth on {LABEL_TOPIC} as mono8 class ids with 255 for void, '
         f"{INSTANCE_TOPIC} with Cityscapes' instanceIds if it has them, "
         f'{CAMERA_INFO_TOPIC}; frame i of a bag has the stamp 1000000000 s + i / rate, or that '
-        'in its name if all files are named by 19 digits of nanoseconds), or a bag as a data set.',
+        'in its name if all files are named by 19 digits of nanoseconds before 2038-01-19), or a '
+        'bag as a data set.',
     )
     parser.set_defaults(func=run)
     kinds = parser.add_subparsers(metavar='SOURCE', required=True)
@@ -109,11 +111,15 @@ def _add_bag_options(parser: argparse.ArgumentParser, rate_hz: float) -> None:
 
 def _convert_dataset(args: argparse.Namespace) -> str:
     samples: list[Sample] = args.find(args.directory, args.split)
-    # So `convert bag` names its files.
-    stamped = all(re.fullmatch(r'\d{19}', sample.stem) for sample in samples)
+    stamped = all(_is_stamp(sample.stem) for sample in samples)
     with_instances = args.find is find_cityscapes and have_instances(samples)
     frames = (_read_frame(sample, args.compressed, stamped, with_instances) for sample in samples)
     return _write_bag(args, frames, len(samples), None, with_instances)
+
+
+def _is_stamp(stem: str) -> bool:
+    """Whether a file has a name that `convert bag` gives: a stamp that ROS has."""
+    return re.fullmatch(r'[0-9]{19}', stem) is not None and int(stem) < END_OF_TIME_NS
 
 
 def _read_frame(

@@ -71,6 +71,12 @@ def test_bad_numbers_leave_no_bag(tmp_path: Path, scene: Scene) -> None:
             write_labelled_bag(tmp_path / 'bag', scene_frames(scene, 1, 10.0), rate)
     with pytest.raises(ConfigError, match='would hold no frame'):
         write_labelled_bag(tmp_path / 'bag', [], 1.0)
+    # 36 years, and longer than floats go.
+    for rate in (8e-10, 1e-320):
+        frame = LabelledFrame(*scene.render(0))
+        for frames in (scene_frames(scene, 2, rate), [frame, frame]):
+            with pytest.raises(ConfigError, match=rf'^at a rate of {rate:g} Hz, frame 1 is later'):
+                write_labelled_bag(tmp_path / 'bag', frames, rate)
     assert list(tmp_path.iterdir()) == []
 
 

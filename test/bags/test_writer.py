@@ -122,6 +122,21 @@ def test_an_existing_path_is_kept(tmp_path: Path, storage: Storage) -> None:
     assert [p.read_text() for p in (tmp_path / 'bag').iterdir()] == ['precious']
 
 
+@pytest.mark.parametrize('stamp', [-1, 2**31 * 10**9, 10**19 - 1])
+def test_stamps_that_ros_does_not_have_are_refused(
+    tmp_path: Path, storage: Storage, stamp: int
+) -> None:
+    text = rf'bag: a message of /i has stamp {stamp} ns, but ROS counts from 1970 to 2038; give an'
+    with pytest.raises(BagError, match=text), BagWriter(tmp_path / 'bag', storage) as bag:
+        bag.write_image('/i', stamp, 'f', GRAY)
+    assert list(tmp_path.iterdir()) == []
+    last = 2**31 * 10**9 - 1
+    with BagWriter(tmp_path / 'bag', storage) as bag:
+        bag.write_image('/i', last, 'f', GRAY)
+    with BagReader(tmp_path / 'bag') as reader:
+        assert [message.stamp_ns for message in reader.messages()] == [last]
+
+
 def test_a_path_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / 'file').write_text('')
     with (

@@ -65,6 +65,13 @@ def test_topics_that_cannot_be_used_are_explained(tmp_path: Path) -> None:
         InstanceImages(tmp_path / 'bag', '/instances').__enter__()
     with pytest.raises(BagError, match='is sensor_msgs/msg/CameraInfo, not sensor_msgs/msg/Image'):
         InstanceImages(tmp_path / 'bag', '/info').__enter__()
+    with BagWriter(tmp_path / 'mixed') as bag:
+        bag.write_image('/mixed', 1, 'c', ids(1))
+        # Another publisher of another type.
+        bag._connections.clear()
+        bag.write_camera_info('/mixed', 2, 'c', 3, 2, None)
+    with pytest.raises(BagError, match='is sensor_msgs/msg/Image and sensor_msgs/msg/CameraInfo,'):
+        InstanceImages(tmp_path / 'mixed', '/mixed').__enter__()
     with pytest.raises(ConfigError, match=r'^2 instance topics \(/a, /b\) but 1 label topics'):
         EvaluationConfig([tmp_path / 'bag'], '/i', '/l', instance_topics=['/a', '/b'])
 

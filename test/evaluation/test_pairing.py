@@ -189,6 +189,33 @@ def test_topics_that_cannot_be_used(tmp_path: Path) -> None:
                 use()
 
 
+@pytest.mark.parametrize('storage', list(Storage))
+def test_a_topic_whose_type_changes_must_go_on_with_images(
+    tmp_path: Path, storage: Storage
+) -> None:
+    with BagWriter(tmp_path / 'bag', storage) as bag:
+        bag.write_image('/truth', 1, 'camera', frame(101))
+        bag.write_image('/image', 1, 'camera', frame(1))
+        # Another publisher, whose messages have a header, but no data.
+        bag._connections.pop('/image')
+        bag.write_camera_info('/image', 2, 'camera', 3, 2, None)
+    source = BagPairs(tmp_path / 'bag', '/image', '/truth')
+    text = r"^topic '/image' of bag .* is sensor_msgs/msg/Image and sensor_msgs/msg/CameraInfo, no"
+    for use in (source.count, lambda: list(source)):
+        with pytest.raises(BagError, match=text):
+            use()
+
+
+def test_a_topic_of_both_kinds_of_images_is_read(tmp_path: Path) -> None:
+    with BagWriter(tmp_path / 'bag') as bag:
+        for stamp in (1, 2):
+            bag.write_image('/truth', stamp, 'camera', frame(100 + stamp))
+        bag.write_image('/image', 1, 'camera', frame(1))
+        bag._connections.pop('/image')
+        bag.write_compressed('/image', 2, 'camera', bytes([7]))
+    assert pairs_of(BagPairs(tmp_path / 'bag', '/image', '/truth')) == [(1, 1, 101), (2, 7, 102)]
+
+
 def test_a_missing_bag(tmp_path: Path) -> None:
     with pytest.raises(BagError, match=r'^bag .*nowhere does not exist; check the path$'):
         BagPairs(tmp_path / 'nowhere', '/image', '/truth').count()

@@ -224,6 +224,24 @@ def test_a_bag_comes_back_from_a_data_set_pixel_by_pixel(
     assert contents(tmp_path / 'again') == contents(tmp_path / 'bag')
 
 
+def test_names_of_19_digits_that_are_no_time_of_ros_give_no_stamps(
+    tmp_path: Path, convert: Callable[..., str]
+) -> None:
+    rgb, labels = np.zeros((2, 3, 3), np.uint8), np.zeros((2, 3), np.uint8)
+    (tmp_path / 'set').mkdir()
+    (tmp_path / 'set' / 'classes.txt').write_text('road\n')
+    stamps = []
+    # The last nanosecond that a header can tell, and the next one.
+    for number, stem in enumerate(('2147483647999999999', '2147483648000000000')):
+        for folder, pixels in (('images', rgb), ('labels', labels)):
+            (tmp_path / 'set' / folder).mkdir(exist_ok=True)
+            cv2.imwrite(str(tmp_path / 'set' / folder / f'{stem}.png'), pixels)
+        convert('folder', tmp_path / 'set', '--bag', tmp_path / str(number))
+        with BagReader(tmp_path / str(number)) as bag:
+            stamps.append([header_stamp_ns(m.message) for m in bag.messages([IMAGE])])
+    assert stamps == [[2147483647999999999], [FIRST_STAMP_NS, FIRST_STAMP_NS + 10**9]]
+
+
 def test_label_colours_read_back_as_the_ids(
     tmp_path: Path, camvid: Path, convert: Callable[..., str]
 ) -> None:
@@ -338,6 +356,7 @@ def test_bad_input_leaves_nothing(
     for arguments, message in (
         ((*camvid_bag, bag), f'{bag} exists already; remove it'),
         ((*camvid_bag, out, '--rate', 0), 'rate 0.0 Hz is not positive'),
+        ((*camvid_bag, out, '--rate', 1e-12), 'at a rate of 1e-12 Hz, frame 1 is later than 2038'),
         (('camvid', camvid, '--split', 'test', '--bag', out), "no split 'test'"),
         (('camvid', out, '--split', 'test', '--bag', out), f'{out} does not exist'),
         (('street', '--size', '10', '--bag', out), "--size '10' is no size"),
