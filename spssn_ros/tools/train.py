@@ -15,6 +15,7 @@
 
 import argparse
 import platform
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,8 +25,14 @@ from spssn_ros.errors import ConfigError, DeviceError
 from spssn_ros.evaluation.distributed import Processes, join_processes
 from spssn_ros.files import check_folder_target
 from spssn_ros.models import load_weights
+from spssn_ros.training.checkpoint import forget_run
 from spssn_ros.training.config import TrainConfig
-from spssn_ros.training.recipe import read_recipe, stage_folder, starting_from
+from spssn_ros.training.recipe import (
+    check_initial_weights,
+    read_recipe,
+    stage_folder,
+    starting_from,
+)
 from spssn_ros.training.samples import read_data
 from spssn_ros.training.train import Trainer
 
@@ -48,7 +55,12 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         help='folder of the data set, one for all stages of the recipe or one for each; none '
         'for street',
     )
-    parser.add_argument('--output', type=Path, required=True, help='folder for the results')
+    parser.add_argument(
+        '--output',
+        type=Path,
+        required=True,
+        help="folder for the results; without --resume, an earlier run's are removed first",
+    )
     parser.add_argument('--resume', action='store_true', help='go on where a run stopped')
     parser.add_argument(
         '--init', metavar='WEIGHTS', help="start from these weights; the recipe's init"
@@ -74,34 +86,44 @@ def run(args: argparse.Namespace) -> int:
             f'{len(stages)} stages of {args.config}'
         )
     folders = folders * len(stages) if len(folders) == 1 else folders
+    outputs = [stage_folder(args.output, n, len(stages)) for n in range(1, len(stages) + 1)]
+    if not args.resume:
+        check_initial_weights(stages, outputs)
     device = _device(args.device)
     with join_processes() as processes:
         if processes.is_first:
             # Not after all images have been read.
             check_folder_target(args.output)
         former: Path | None = None
-        for number, (config, data) in enumerate(zip(stages, folders, strict=True), start=1):
-            output = stage_folder(args.output, number, len(stages))
-            _train(starting_from(config, former), data, output, args, device, processes)
-            former = output
+        for number, (config, data) in enumerate(zip(stages, folders, strict=True)):
+            config = starting_from(config, former)
+            _train(config, data, outputs[number:], args, device, processes)
+            former = outputs[number]
     return 0
 
 
 def _train(
     config: TrainConfig,
     data: Path | None,
-    output: Path,
+    outputs: Sequence[Path],
     args: argparse.Namespace,
     device: torch.device | None,
     processes: Processes,
 ) -> None:
+    """Train a stage into the first of the folders; the others are those of later stages."""
+    output, *later = outputs
     samples = read_data(config, data, quiet=not processes.is_first)
     recipe: dict[str, object] = {
         'data': f'{config.dataset.value}, {"+".join(config.train_splits)}',
         'command': f'spssn train --config {args.config}{" --data DATA" * bool(data)} --output OUT',
         'machine': _machine(device),
     }
-    best = Trainer(config, samples, output, recipe, device, processes).run(resume=args.resume)
+    trainer = Trainer(config, samples, output, recipe, device, processes)
+    if processes.is_first and not args.resume:
+        # Now that nothing more is known to stand in the way of a new run.
+        for folder in later:
+            forget_run(folder)
+    best = trainer.run(resume=args.resume)
     if processes.is_first:
         validated = bool(samples.val or samples.holdout)
         print(f'{output}/last.safetensors written' + f'; best mIoU {best:.4f}' * validated)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What a run writes into its weights files."""
+"""What a run writes into its folder, and into its weights files."""
 
 import math
 from pathlib import Path
@@ -21,8 +21,18 @@ from spssn_ros.labels import LabelSet
 from spssn_ros.models import Normalisation, WeightsInfo, save_weights
 from spssn_ros.models.network import Network
 from spssn_ros.training.config import TrainConfig
+from spssn_ros.training.curve import CURVE, PICTURE
+
+RESULTS = ('state.safetensors', 'best.safetensors', 'last.safetensors', CURVE, PICTURE)
+"""The files of a run."""
 
 LICENCE = 'Weights: Apache-2.0. The licence of the training images applies to their use.'
+
+
+def forget_run(folder: Path) -> None:
+    """Remove the files of an earlier run: `--resume` would take them for those of a new one."""
+    for name in RESULTS:
+        (folder / name).unlink(missing_ok=True)
 
 
 def save_checkpoint(

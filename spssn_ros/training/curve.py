@@ -49,7 +49,8 @@ class Curve:
         elif self.path.exists():
             # A row may have been written while its epoch's state was not.
             lines = self.path.read_text(encoding='utf-8').splitlines(keepends=True)
-            write_text(self.path, ''.join(lines[: epochs + 1]))
+            done = [line for line in lines[1:] if line.endswith('\n') and _epoch(line) <= epochs]
+            write_text(self.path, ''.join([*lines[:1], *done]))
         self._writer: Any = None
         try:
             from torch.utils.tensorboard import SummaryWriter
@@ -78,7 +79,14 @@ class Curve:
         """Draw the picture and close the files."""
         if self._writer is not None:
             self._writer.close()
-        draw_curve(self.path, self.folder / PICTURE)
+        # Someone may have removed that of a run which has ended.
+        if self.path.exists():
+            draw_curve(self.path, self.folder / PICTURE)
+
+
+def _epoch(line: str) -> float:
+    first = line.split(',', 1)[0]
+    return int(first) if first.isdecimal() else math.inf
 
 
 def draw_curve(path: Path, picture: Path) -> None:

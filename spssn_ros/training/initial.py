@@ -13,6 +13,8 @@
 # limitations under the License.
 """The network at the start of training."""
 
+import hashlib
+
 import torch
 from torch import Tensor
 
@@ -61,6 +63,18 @@ def initial_network(config: TrainConfig, label_set: LabelSet) -> tuple[Network, 
     if anew:
         sentence += f'; the last layer starts anew for {len(label_set)} classes'
     return model, sentence
+
+
+def init_digest(config: TrainConfig) -> str:
+    """Return the SHA-256 of the file of `config.init`, or '' for none.
+
+    Raises:
+        WeightsError: the file is missing.
+
+    """
+    if not config.init:
+        return ''
+    return hashlib.sha256(find_weights(config.init).read_bytes()).hexdigest()
 
 
 def _last_layer(model: str, options: dict[str, object]) -> set[str]:

@@ -13,14 +13,17 @@
 # limitations under the License.
 """Recipe files: one training run, or several stages of which each starts from the former's."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from spssn_ros.errors import ConfigError, one_line
+from spssn_ros.errors import ConfigError, WeightsError, one_line
 from spssn_ros.files import explain, read_plain
+from spssn_ros.models import find_weights
+from spssn_ros.training.checkpoint import RESULTS
 from spssn_ros.training.config import TrainConfig
 
 STAGES = 'stages'
@@ -59,6 +62,33 @@ def starting_from(config: TrainConfig, former: Path | None) -> TrainConfig:
     if former is None or config.init:
         return config
     return replace(config, init=str(former / 'last.safetensors'))
+
+
+def check_initial_weights(stages: Sequence[TrainConfig], outputs: Sequence[Path]) -> None:
+    """Check that a new run keeps the weights that its stages start from.
+
+    Args:
+        stages: of the recipe.
+        outputs: where each writes.
+
+    Raises:
+        ConfigError: some lie where this stage or a later one writes.
+
+    """
+    for number, config in enumerate(stages):
+        if not config.init:
+            continue
+        try:
+            init = find_weights(config.init).resolve()
+        except WeightsError:
+            # A former stage may be to write them.
+            continue
+        for output in outputs[number:]:
+            if init in [(output / name).resolve() for name in RESULTS]:
+                raise ConfigError(
+                    f'init is {config.init}, which a new run into {output} replaces; copy it '
+                    'elsewhere first, or give another --output'
+                )
 
 
 def _read(path: Path) -> dict[str, Any]:

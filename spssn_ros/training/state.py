@@ -149,8 +149,10 @@ def _check(counters: dict[str, Any], state: RunState) -> None:
     changed = [
         f'{key} was {before[key]!r} and is {value!r}'
         for key, value in now.items()
-        if before[key] != value and key not in _NEITHER_HERE_NOR_THERE
+        if before[key] != value and key not in (*_NEITHER_HERE_NOR_THERE, 'init')
     ]
+    digests = counters.get('init_sha256'), state.counters['init_sha256']
+    changed += _changed_init(before['init'], now['init'], *digests)
     if changed:
         text = '; '.join(changed)
         if before['epochs'] != now['epochs']:
@@ -161,6 +163,23 @@ def _check(counters: dict[str, Any], state: RunState) -> None:
         raise ValueError(
             f'the training set had {counters["training_images"]} images and has {images}'
         )
+
+
+def _changed_init(before: str, now: str, digest: str | None, digest_now: str) -> list[str]:
+    """Return what differs between two initial weights: one sentence or none.
+
+    Their content counts, wherever they lie and however their path is written. A state of an older
+    version (no digest) knows the path alone.
+    """
+    if digest is None:
+        same = bool(before) is bool(now) and Path(before).resolve() == Path(now).resolve()
+    else:
+        same = digest == digest_now
+    if same:
+        return []
+    if before == now:
+        return [f'init {now} holds other weights than before']
+    return [f'init was {before!r} and is {now!r}']
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -32,13 +32,13 @@ from spssn_ros.models.network import Network
 from spssn_ros.training.arithmetic import Arithmetic, enough_memory, plain
 from spssn_ros.training.augment import Sample
 from spssn_ros.training.batches import Batch, Batches, HostBatches, ProcessBatches
-from spssn_ros.training.checkpoint import save_checkpoint
+from spssn_ros.training.checkpoint import forget_run, save_checkpoint
 from spssn_ros.training.class_weights import class_weights
 from spssn_ros.training.config import TrainConfig
 from spssn_ros.training.curve import Curve
 from spssn_ros.training.device_augment import DeviceBatches, fits
 from spssn_ros.training.exchange import Exchange
-from spssn_ros.training.initial import initial_network
+from spssn_ros.training.initial import init_digest, initial_network
 from spssn_ros.training.loss_log import LossLog
 from spssn_ros.training.losses import training_loss
 from spssn_ros.training.optimizer import make_optimizer, set_learning_rate
@@ -93,6 +93,7 @@ class Trainer:
         self.scaler = self.arithmetic.scaler()
         torch.manual_seed(config.seed)
         model, self.beginning = initial_network(config, data.label_set)
+        self.init_sha256 = init_digest(config)
         with enough_memory(config):
             self.model: Network = model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             self.average = None
@@ -123,6 +124,8 @@ class Trainer:
         first = self.processes.is_first
         if first:
             self.output.mkdir(parents=True, exist_ok=True)
+            if not resume:
+                forget_run(self.output)
         state_path = self.output / 'state.safetensors'
         self.processes.gather(None)
         if resume and state_path.exists():
@@ -158,6 +161,8 @@ class Trainer:
                         saved = time.monotonic()
         if curve is not None:
             curve.close()
+        # A next stage starts, in every process, from what the first one has written.
+        self.processes.gather(None)
         return self.best
 
     def validate(self, samples: Sequence[Sample]) -> ConfusionMatrix:
@@ -275,7 +280,8 @@ class Trainer:
         }
 
     def _state(self) -> RunState:
-        counters = {**self._facts(), 'best': self.best, 'seconds': self.seconds}
+        counters = {'best': self.best, 'seconds': self.seconds, 'init_sha256': self.init_sha256}
+        counters = {**self._facts(), **counters}
         return RunState(
             self.config, self.model, self.average, self.optimizer, self.scaler, counters
         )

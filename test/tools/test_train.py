@@ -36,6 +36,7 @@ from spssn_ros.labels import CAMVID
 from spssn_ros.models import read_info
 from spssn_ros.synthetic import StreetScene
 from spssn_ros.tools.main import main
+from spssn_ros.training.train import Trainer
 
 ROOT = Path(__file__).resolve().parents[2]
 # Results are the same to the last bit only with as many threads.
@@ -173,6 +174,100 @@ def test_stages_follow_one_another(
     losses = [float(curve(folder)[0]['loss']) for folder in (output / 'stage1', output)]
     assert losses[1] < losses[0]
     assert train(config, street, output, '--resume') == 0
+
+
+class Killed(BaseException):
+    pass
+
+
+def killed_after(steps: int, monkeypatch: pytest.MonkeyPatch, *arguments: Any) -> None:
+    """Train as `train` does, but for an end in mid-epoch after some steps of all stages."""
+    step, count = Trainer._step, iter(range(steps))
+
+    def stopping(run: Trainer, batch: Any) -> torch.Tensor | None:
+        if next(count, None) is None:
+            raise Killed
+        return step(run, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, '_step', stopping)
+        with pytest.raises(Killed):
+            train(*arguments)
+
+
+def differing(one: Path, other: Path) -> list[str]:
+    """Return the tensors that differ between the results of two runs of two stages."""
+    found = []
+    for name in ('stage1/last', 'last', 'stage1/state', 'state'):
+        first, second = (load_file(folder / f'{name}.safetensors') for folder in (one, other))
+        assert first.keys() == second.keys()
+        found += [f'{name}:{key}' for key in first if not torch.equal(first[key], second[key])]
+    return found
+
+
+def staged(folder: Path, rate: float) -> Path:
+    # Two steps an epoch, one epoch a stage.
+    stages = [{'learning_rate': rate}, {'learning_rate': 0.0001}]
+    return recipe(folder, epochs=1, stages=stages)
+
+
+def test_no_stage_of_an_earlier_run_is_taken_for_one_of_a_new_run(
+    street: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = tmp_path / 'out'
+    assert train(staged(tmp_path, 0.002), street, output) == 0
+    old = (output / 'state.safetensors').read_bytes()
+    config = staged(tmp_path, 0.001)
+    killed_after(1, monkeypatch, config, street, output)
+    assert not [*output.glob('*.safetensors'), *output.glob('*/*.safetensors')]
+    assert train(config, street, output, '--resume') == 0
+    assert train(config, street, tmp_path / 'unbroken') == 0
+    assert differing(output, tmp_path / 'unbroken') == []
+    # Were it there all the same, the weights that it started from would tell.
+    (output / 'state.safetensors').write_bytes(old)
+    capsys.readouterr()
+    assert train(config, street, output, '--resume') == 2
+    assert 'stage1/last.safetensors holds other weights than before' in capsys.readouterr().err
+
+
+def test_a_staged_run_goes_on_under_another_path(
+    street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = staged(tmp_path, 0.002)
+    assert train(config, street, tmp_path / 'unbroken') == 0
+    killed_after(3, monkeypatch, config, street, tmp_path / 'out')
+    # Half of the second stage was done, but none of its epochs.
+    assert train(config, street, tmp_path / 'out', '--resume') == 0
+    monkeypatch.chdir(tmp_path)
+    assert train(config, street, Path('out'), '--resume') == 0
+    (tmp_path / 'out').rename(tmp_path / 'moved')
+    assert train(config, street, Path('moved'), '--resume') == 0
+    assert differing(tmp_path / 'moved', tmp_path / 'unbroken') == []
+
+
+def test_initial_weights_that_a_new_run_would_remove_are_refused(
+    street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / 'out'
+    assert train(recipe(tmp_path, epochs=1), street, output) == 0
+    before = {path: path.read_bytes() for path in output.glob('*.*')}
+    common = ('--config', recipe(tmp_path, epochs=1), '--data', street, '--output', output)
+    line = fails(capsys, *common, '--init', output / '..' / 'out' / 'best.safetensors')
+    assert f'best.safetensors, which a new run into {output} replaces; copy it elsewhere' in line
+    stages = [{}, {'init': str(output / 'last.safetensors')}]
+    common = ('--config', recipe(tmp_path, stages=stages), *common[2:])
+    assert f'init is {output}/last.safetensors, which a new run into' in fails(capsys, *common)
+    assert {path: path.read_bytes() for path in output.glob('*.*')} == before
+    # Those of a former stage are there when they are read.
+    (output / 'stage1').mkdir()
+    (output / 'stage1' / 'best.safetensors').write_bytes(
+        (output / 'best.safetensors').read_bytes()
+    )
+    stages = [{}, {'init': str(output / 'stage1' / 'best.safetensors')}]
+    assert train(recipe(tmp_path, epochs=1, stages=stages), street, output) == 0
 
 
 TWO = """

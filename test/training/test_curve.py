@@ -68,6 +68,20 @@ def test_a_new_run_forgets_the_old_one(tmp_path: Path) -> None:
     assert len(list((tmp_path / 'tensorboard').iterdir())) == 1
 
 
+def test_a_table_that_went_begins_again_and_goes_on(tmp_path: Path) -> None:
+    # The run had ended: nothing to draw.
+    record(tmp_path, 4, range(0)).close()
+    assert not (tmp_path / 'curve.csv').exists()
+    record(tmp_path, 2, range(3, 5)).close()
+    # The state of epoch 4 was lost, and the row of epoch 5 is cut.
+    with (tmp_path / 'curve.csv').open('a') as file:
+        file.write('5,0.')
+    record(tmp_path, 3, range(4, 6)).close()
+    lines = (tmp_path / 'curve.csv').read_text().splitlines()
+    assert [line.split(',')[0] for line in lines] == ['epoch', '3', '4', '5']
+    assert (tmp_path / 'curve.png').exists()
+
+
 def test_without_tensorboard_the_table_remains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

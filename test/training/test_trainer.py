@@ -246,6 +246,73 @@ def test_without_resume_the_old_curve_goes(unbroken: Path, tmp_path: Path) -> No
     assert len(curve(tmp_path)) == 1
 
 
+def test_a_new_run_that_is_killed_leaves_nothing_of_the_old_one_to_resume(
+    unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(unbroken, tmp_path, dirs_exist_ok=True)
+    broken = trainer(tmp_path)
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(broken, '_step', kill)
+    with pytest.raises(Killed):
+        broken.run()
+    assert {path.name for path in tmp_path.iterdir()} <= {'tensorboard'}
+    trainer(tmp_path).run(resume=True)
+    assert_same_run(unbroken, tmp_path)
+
+
+def test_a_finished_run_without_its_curve_is_finished(unbroken: Path, tmp_path: Path) -> None:
+    shutil.copy(unbroken / 'state.safetensors', tmp_path)
+    trainer(tmp_path).run(resume=True)
+    assert not (tmp_path / 'curve.csv').exists()
+
+
+def test_the_content_of_the_initial_weights_counts_and_not_their_path(
+    unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    init = tmp_path / 'init.safetensors'
+    shutil.copy(unbroken / 'last.safetensors', init)
+    trainer(tmp_path / 'run', init=str(init), epochs=1).run()
+    monkeypatch.chdir(tmp_path)
+    trainer(tmp_path / 'run', init='init.safetensors', epochs=1).run(resume=True)
+    moved = init.rename(tmp_path / 'moved.safetensors')
+    trainer(tmp_path / 'run', init=str(moved), epochs=1).run(resume=True)
+    with pytest.raises(
+        WeightsError, match=r"\(init was '.*init\.safetensors' and is ''\); train to"
+    ):
+        trainer(tmp_path / 'run', epochs=1).run(resume=True)
+    trainer(tmp_path / 'other', epochs=1).run()
+    shutil.copy(tmp_path / 'other' / 'last.safetensors', init)
+    with pytest.raises(
+        WeightsError, match=r'init\.safetensors holds other weights than before\);'
+    ):
+        trainer(tmp_path / 'run', init=str(init), epochs=1).run(resume=True)
+
+
+def test_a_state_of_an_older_version_knows_its_initial_weights_by_their_path(
+    unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    init = tmp_path / 'init.safetensors'
+    shutil.copy(unbroken / 'last.safetensors', init)
+    trainer(tmp_path / 'run', init=str(init), epochs=1).run()
+    path = tmp_path / 'run' / 'state.safetensors'
+    with safe_open(path, framework='pt') as file:
+        counters = json.loads(file.metadata()['counters'])
+    del counters['init_sha256']
+    save_file(load_file(path), path, {'counters': json.dumps(counters)})
+    monkeypatch.chdir(tmp_path)
+    for same in (str(init), 'init.safetensors'):
+        trainer(tmp_path / 'run', init=same, epochs=1).run(resume=True)
+    moved = init.rename(tmp_path / 'moved.safetensors')
+    for other in (str(moved), ''):
+        with pytest.raises(
+            WeightsError, match=rf"init\.safetensors' and is '{other}'\); train to"
+        ):
+            trainer(tmp_path / 'run', init=other, epochs=1).run(resume=True)
+
+
 @pytest.mark.parametrize(
     ('values', 'reason'),
     [
