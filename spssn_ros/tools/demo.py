@@ -15,12 +15,15 @@
 
 import argparse
 import json
+import re
 import shutil
 from pathlib import Path
 
 from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC, write_street_bag
 from spssn_ros.bags.reader import BagReader, TopicInfo
 from spssn_ros.errors import BagError, ConfigError
+from spssn_ros.evaluation.report import clear_report
+from spssn_ros.files import check_folder_target
 from spssn_ros.imaging import write_png
 from spssn_ros.models import find_weights
 from spssn_ros.synthetic import StreetScene
@@ -28,6 +31,7 @@ from spssn_ros.synthetic import StreetScene
 _IMAGE = 'sensor_msgs/msg/Image'
 _COMPRESSED = 'sensor_msgs/msg/CompressedImage'
 _STREET_RATE_HZ = 15.0
+_OVERLAY = re.compile(r'overlay_\d+\.png')
 
 
 def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -63,21 +67,19 @@ def run(args: argparse.Namespace) -> int:
     # Imported here, so that every other subcommand works without ROS.
     from spssn_ros.nodes.demo import DemoJob, play_demo
 
-    # A run that fails must not show an earlier one's pictures.
-    for path in (args.output / 'report', args.output / 'street'):
-        shutil.rmtree(path, ignore_errors=True)
-    for path in (args.output / 'scores.json', *args.output.glob('overlay_*.png')):
-        path.unlink(missing_ok=True)
+    if args.bag is None:
+        if args.frames < 1:
+            raise ConfigError(f'--frames is {args.frames}; give at least 1')
+        bag, weights = args.output / 'street', args.weights or 'spssn_street'
+        image_topic, label_topic, compressed = IMAGE_TOPIC, LABEL_TOPIC, False
+    else:
+        bag, weights = args.bag, args.weights or 'spssn_camvid'
+        image_topic, label_topic, compressed = _topics(bag, args.image_topic, args.label_topic)
+    find_weights(weights)
+    _clear(args.output, args.bag)
     args.output.mkdir(parents=True, exist_ok=True)
     if args.bag is None:
-        bag = _render(args.output / 'street', args.frames)
-        image_topic, label_topic, compressed = IMAGE_TOPIC, LABEL_TOPIC, False
-        weights = args.weights or 'spssn_street'
-    else:
-        bag = args.bag
-        image_topic, label_topic, compressed = _topics(bag, args.image_topic, args.label_topic)
-        weights = args.weights or 'spssn_camvid'
-    find_weights(weights)
+        _render(bag, args.frames)
     job = DemoJob(
         bag=bag,
         image_topic=image_topic,
@@ -97,13 +99,40 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _render(bag: Path, frames: int) -> Path:
-    if frames < 1:
-        raise ConfigError(f'--frames is {frames}; give at least 1')
+def _clear(output: Path, bag: Path | None) -> None:
+    """Remove what an earlier demo wrote, and nothing else.
+
+    A run that fails must not show an earlier one's pictures.
+    """
+    check_folder_target(output)
+    report = output / 'report'
+    if bag is None:
+        _remove_street(output / 'street')
+    elif bag.resolve().is_relative_to(report.resolve()):
+        raise BagError(f'bag {bag} lies in {report}, which gets the report; give another --output')
+    clear_report(report)
+    overlays = (path for path in output.glob('*') if _OVERLAY.fullmatch(path.name))
+    for path in (output / 'scores.json', *overlays):
+        path.unlink(missing_ok=True)
+
+
+def _remove_street(bag: Path) -> None:
+    """Remove the bag that an earlier demo rendered."""
+    if not bag.exists():
+        return
+    own = {'metadata.yaml', f'{bag.name}.mcap'}
+    if bag.is_symlink() or not bag.is_dir() or not {path.name for path in bag.iterdir()} <= own:
+        raise BagError(
+            f'{bag} holds more than the street of an earlier demo; move it away or give another '
+            '--output'
+        )
+    shutil.rmtree(bag)
+
+
+def _render(bag: Path, frames: int) -> None:
     print(f'[1/3] rendering {frames} frames of a synthetic street into {bag}', flush=True)
     # Training used other seeds, so that this street is new to the network.
     write_street_bag(bag, StreetScene(seed=4), frames, _STREET_RATE_HZ)
-    return bag
 
 
 def _topics(path: Path, image_topic: str, label_topic: str) -> tuple[str, str, bool]:
@@ -112,9 +141,10 @@ def _topics(path: Path, image_topic: str, label_topic: str) -> tuple[str, str, b
     with BagReader(path) as bag:
         bag.require(*(topic for topic in (image_topic, label_topic) if topic))
         topics = bag.topics
-    if not label_topic and LABEL_TOPIC in topics:
-        label_topic = LABEL_TOPIC
-    image_topic = image_topic or _only_camera(path, topics, label_topic)
+        if not label_topic and LABEL_TOPIC in topics:
+            label_topic = LABEL_TOPIC
+        image_topic = image_topic or _only_camera(path, topics, label_topic)
+        bag.require_images(*(topic for topic in (image_topic, label_topic) if topic))
     return image_topic, label_topic, topics[image_topic].type == _COMPRESSED
 
 

@@ -30,6 +30,7 @@ from spssn_ros.evaluation.report import (
     Gallery,
     Run,
     Source,
+    clear_report,
     print_scores,
     write_report,
 )
@@ -63,6 +64,19 @@ def gallery(three_classes: LabelSet) -> Gallery:
 def about(three_classes: LabelSet) -> About:
     info = WeightsInfo('spssn', {}, three_classes, Normalisation(), (96, 64))
     return About(Run('spssn evaluate bag', '/home', {'cores': 2, 'gpu': None}), 'w', info)
+
+
+def test_nothing_but_a_report_is_cleared_away(
+    tmp_path: Path, result: EvaluationResult, gallery: Gallery, about: About
+) -> None:
+    clear_report(tmp_path / 'nowhere')
+    kept = {'notes.txt', 'worst_case.png', 'metadata.yaml', 'bag.mcap'}
+    for name in kept:
+        (tmp_path / name).write_text('mine')
+    write_report(tmp_path, result, gallery, about)
+    (tmp_path / 'categories.csv').write_text('of a report with categories')
+    clear_report(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == kept
 
 
 def test_the_files_are_written_and_nothing_else(

@@ -26,7 +26,9 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 from harness import environment, picture
 
 from spssn_ros.bags.labelled import LabelledFrame, write_labelled_bag
+from spssn_ros.bags.reader import BagReader
 from spssn_ros.bags.writer import BagWriter
+from spssn_ros.nodes.demo import DemoJob
 from spssn_ros.tools.main import main
 
 
@@ -88,6 +90,102 @@ def test_truth_that_fits_no_image_is_told_as_no_scores(tiny_weights: Path, tmp_p
     last = run.stderr.splitlines()[-1]
     assert last == 'spssn: evaluate_node wrote no scores; its message above says why'
     assert 'Traceback' not in run.stderr
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> list[DemoJob]:
+    """Have the demo play nothing; return the list of what it would have played."""
+    jobs: list[DemoJob] = []
+
+    def play(job: DemoJob) -> list[np.ndarray]:
+        jobs.append(job)
+        job.json.write_text('{"frames": 1, "fps": 2, "drops": 3}')
+        return [picture()]
+
+    monkeypatch.setattr('spssn_ros.nodes.demo.play_demo', play)
+    return jobs
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob('*') if p.is_file()}
+
+
+def earlier_demo(output: Path) -> set[str]:
+    """Put there what a demo writes, and what it does not; return the names of the latter."""
+    mine = {'overlay_mine.png', 'report/notes.txt', 'scores_mine.json'}
+    (output / 'report').mkdir(parents=True)
+    for name in (*mine, 'overlay_1.png', 'overlay_12.png', 'scores.json', 'report/index.html'):
+        (output / name).write_text('of before')
+    return mine
+
+
+def labelled_bag(path: Path) -> Path:
+    write_labelled_bag(path, [LabelledFrame(picture(), np.zeros((64, 96), np.uint8))], 1.0)
+    return path
+
+
+def test_the_street_of_an_earlier_demo_can_be_played_again(
+    played: list[DemoJob], tmp_path: Path
+) -> None:
+    bag = labelled_bag(tmp_path / 'demo' / 'street')
+    mine = earlier_demo(tmp_path / 'demo')
+    before = tree(bag)
+    words = ['demo', '--bag', str(bag), '--weights', 'spssn_street', '--output']
+    assert main([*words, str(tmp_path / 'demo')]) == 0
+    assert [job.bag for job in played] == [bag]
+    assert tree(bag) == before
+    left = {f'street/{name}' for name in before} | mine | {'scores.json', 'overlay_1.png'}
+    assert tree(tmp_path / 'demo').keys() == left
+
+
+def test_bad_input_leaves_the_earlier_demo_as_it_is(
+    played: list[DemoJob], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / 'demo'
+    labelled_bag(output / 'street')
+    earlier_demo(output)
+    inside = labelled_bag(output / 'report' / 'bag')
+    before = tree(tmp_path)
+    for words, told in (
+        (['--bag', output / 'nobag'], f'bag {output}/nobag does not exist; check the path'),
+        (['--bag', output / 'street', '--image-topic', '/x'], "topic '/x' is not in bag"),
+        (['--bag', output / 'street', '--weights', 'none'], "no weights file 'none'"),
+        (
+            ['--bag', output / 'street', '--image-topic', '/camera/camera_info'],
+            'is sensor_msgs/msg/CameraInfo, not sensor_msgs/msg/Image',
+        ),
+        (['--frames', '0'], '--frames is 0; give at least 1'),
+        (['--weights', 'none'], "no weights file 'none'"),
+        (['--bag', inside], f'bag {inside} lies in {output}/report, which gets the report; give'),
+        (
+            ['--bag', output / 'street' / '..' / 'report' / 'bag'],
+            f'lies in {output}/report, which gets the report; give another --output',
+        ),
+    ):
+        assert main(['demo', '--output', str(output), *map(str, words)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert told in line
+        assert tree(tmp_path) == before
+    assert played == []
+
+
+def test_a_street_is_rendered_in_place_of_that_of_an_earlier_demo(
+    played: list[DemoJob], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / 'demo'
+    labelled_bag(output / 'street')
+    words = ['demo', '--frames', '2', '--output', str(output)]
+    assert main(words) == 0
+    with BagReader(output / 'street') as bag:
+        assert bag.topics['/camera/image_raw'].count == 2
+    # What someone else put there stays.
+    (output / 'street' / 'notes.txt').write_text('mine')
+    before = tree(output)
+    capsys.readouterr()
+    assert main(words) == 2
+    told = f'{output}/street holds more than the street of an earlier demo; move it away or give'
+    assert told in capsys.readouterr().err
+    assert tree(output) == before
 
 
 def test_a_missing_bag_is_one_line(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from spssn_ros.evaluation.report.compare import Earlier, read_earlier
 from spssn_ros.evaluation.report.gallery import Gallery, Shown
 from spssn_ros.evaluation.report.terminal import print_scores, score_table
 from spssn_ros.evaluation.report.timeline import Source
-from spssn_ros.evaluation.report.write import write_report
+from spssn_ros.evaluation.report.write import clear_report, write_report
 
 __all__ = [
     'About',
@@ -27,6 +27,7 @@ __all__ = [
     'Run',
     'Shown',
     'Source',
+    'clear_report',
     'print_scores',
     'read_earlier',
     'score_table',

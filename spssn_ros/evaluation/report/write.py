@@ -29,6 +29,8 @@ from spssn_ros.evaluation.result import EvaluationResult
 from spssn_ros.files import write_whole
 from spssn_ros.imaging import Painter, encode_png
 
+_DATA = ('scores.json', 'scores.csv', 'confusion.png')
+_CATEGORIES, _PAGE = 'categories.csv', 'index.html'
 _STRIP = re.compile(r'(worst|median)_\d+\.png')
 
 
@@ -48,20 +50,17 @@ def write_report(
     """
     painter = Painter(result.label_set)
     confusion = figures.confusion_figure(result, Scheme.LIGHT)
-    files = {
-        'scores.json': result.to_json().encode(),
-        'scores.csv': _class_csv(result).encode(),
-        'confusion.png': figures.to_png(confusion),
-    }
+    scores = result.to_json().encode(), _class_csv(result).encode(), figures.to_png(confusion)
+    files = dict(zip(_DATA, scores, strict=True))
     if result.categories is not None:
-        files['categories.csv'] = _category_csv(result).encode()
+        files[_CATEGORIES] = _category_csv(result).encode()
     for kind, frames in (('worst', gallery.worst), ('median', gallery.median)):
         for number, frame in enumerate(frames, start=1):
             strip = np.hstack(list(frame.panes(painter).values()))
             files[f'{kind}_{number}.png'] = encode_png(strip)
     # Names of files need not be UTF-8.
     page = render(result, gallery, about).encode(errors='backslashreplace')
-    files['index.html'] = page
+    files[_PAGE] = page
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     added = [folder / name for name in files if not (folder / name).exists()]
@@ -78,6 +77,20 @@ def write_report(
         if _STRIP.fullmatch(path.name) and path.name not in files:
             path.unlink()
     return [folder / name for name in files]
+
+
+def clear_report(folder: Path) -> None:
+    """Remove the files of a report from a folder, where there is one; others stay.
+
+    Raises:
+        OSError: one cannot be removed.
+
+    """
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if path.name in (*_DATA, _CATEGORIES, _PAGE) or _STRIP.fullmatch(path.name):
+            path.unlink()
 
 
 def _class_csv(result: EvaluationResult) -> str:
