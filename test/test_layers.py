@@ -25,7 +25,7 @@ PACKAGE = ROOT / 'spssn_ros'
 
 # Each layer may use those before it. Rooms of one layer do not know one another.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({'errors', 'files'}),
+    frozenset({'errors', 'files', 'share'}),
     frozenset({'labels'}),
     frozenset({'imaging', 'models', 'runtime', 'bags', 'datasets', 'synthetic'}),
     frozenset({'inference'}),

@@ -20,12 +20,12 @@ demo and the benchmarks can call it before any node exists.
 import contextlib
 import os
 import shutil
-import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
 from spssn_ros.errors import ConfigError
+from spssn_ros.share import shared
 
 PROFILE_NAME = 'fastdds_large_images.xml'
 PROFILE_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'  # Kilted and later
@@ -43,16 +43,11 @@ def shipped_profile() -> Path:
 
     Raises ConfigError where the package was installed without its share directory.
     """
-    package = Path(__file__).resolve().parents[1]
-    # PREFIX/lib/pythonX.Y/site-packages/spssn_ros, or a Debian layout one level less deep.
-    prefixes = [*package.parents[:5], Path(sys.prefix)]
-    candidates = [package.parent / 'config' / PROFILE_NAME]
-    candidates += [prefix / 'share' / 'spssn_ros' / 'config' / PROFILE_NAME for prefix in prefixes]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
+    path = shared('config', PROFILE_NAME)
+    if path is not None:
+        return path
     raise ConfigError(
-        f"the DDS profile '{PROFILE_NAME}' is not installed beside '{package}'; build the package "
+        f"the DDS profile '{PROFILE_NAME}' is not installed beside the package; build the package "
         'with colcon or pip, or name a profile of your own'
     )
 

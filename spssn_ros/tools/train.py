@@ -29,6 +29,7 @@ from spssn_ros.training.checkpoint import forget_run
 from spssn_ros.training.config import TrainConfig
 from spssn_ros.training.recipe import (
     check_initial_weights,
+    find_recipe,
     read_recipe,
     stage_folder,
     starting_from,
@@ -46,7 +47,12 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         'curve.csv, curve.png, tensorboard/ and the state from which --resume goes on. Several '
         'GPUs or processes: torchrun --nproc-per-node N -m spssn_ros.tools.main train ...',
     )
-    parser.add_argument('--config', type=Path, required=True, help='recipe, a YAML file')
+    parser.add_argument(
+        '--config',
+        type=Path,
+        required=True,
+        help='recipe: a YAML file, or the name of a shipped one, as spssn_folder',
+    )
     parser.add_argument(
         '--data',
         type=Path,
@@ -73,7 +79,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
 
 def run(args: argparse.Namespace) -> int:
     """Train, alone or as one of the processes that torchrun started; return the exit status."""
-    stages = read_recipe(args.config)
+    stages = read_recipe(find_recipe(args.config))
     if args.init is not None:
         stages[0] = replace(stages[0], init=args.init)
     if stages[0].init:

@@ -23,6 +23,7 @@ import yaml
 from spssn_ros.errors import ConfigError, WeightsError, one_line
 from spssn_ros.files import explain, read_plain
 from spssn_ros.models import find_weights
+from spssn_ros.share import shared
 from spssn_ros.training.checkpoint import RESULTS
 from spssn_ros.training.config import TrainConfig
 
@@ -50,6 +51,28 @@ def read_recipe(path: Path) -> list[TrainConfig]:
             stage = f' (stage {number})' if len(stages) > 1 else ''
             raise ConfigError(f'{path}: {error}{stage}') from error
     return configs
+
+
+def find_recipe(name: Path) -> Path:
+    """Return the file of a recipe: a path, or a shipped one as in spssn_folder.
+
+    Raises:
+        ConfigError: there is neither.
+
+    """
+    if name.exists():
+        return name
+    folder = shared('config', 'train')
+    shipped = {path.stem: path for path in sorted(folder.glob('*.yaml'))} if folder else {}
+    # The documentation writes config/train/spssn_folder.yaml, as it is in the source tree.
+    if name.parent in (Path(), Path('config/train')) and name.suffix in ('', '.yaml'):
+        found = shipped.get(name.stem)
+        if found is not None:
+            return found
+    raise ConfigError(
+        f'no recipe {str(name)!r}; give the path of a YAML file or one of the shipped names: '
+        f'{", ".join(shipped)}'
+    )
 
 
 def stage_folder(output: Path, number: int, count: int) -> Path:

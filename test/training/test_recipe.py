@@ -24,7 +24,7 @@ from spssn_ros.errors import ConfigError
 from spssn_ros.labels import CAMVID, CITYSCAPES
 from spssn_ros.models import MODEL_NAMES
 from spssn_ros.training.config import DataSet, Optimizer, TrainConfig
-from spssn_ros.training.recipe import read_recipe, stage_folder, starting_from
+from spssn_ros.training.recipe import find_recipe, read_recipe, stage_folder, starting_from
 from spssn_ros.training.samples import TrainingData
 from spssn_ros.training.train import Trainer
 
@@ -119,3 +119,28 @@ def test_a_shipped_recipe_takes_a_step(path: Path, tmp_path: Path) -> None:
         loss = run._step(next(run.batches.epoch(0)))
         assert loss is not None
         assert np.isfinite(float(loss))
+
+
+@pytest.mark.parametrize(
+    'name', ['spssn_folder', 'spssn_folder.yaml', 'config/train/spssn_folder.yaml']
+)
+def test_shipped_recipes_are_found_by_name_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = find_recipe(Path(name))
+    assert found.name == 'spssn_folder.yaml'
+    assert read_recipe(found)[0].dataset is DataSet.FOLDER
+    # A file of that name goes before it.
+    own = tmp_path / name
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text('dataset: street')
+    assert find_recipe(Path(name)) == Path(name)
+
+
+@pytest.mark.parametrize('name', ['spssn_folders', 'mine/spssn_folder.yaml', 'spssn_folder.json'])
+def test_a_recipe_that_is_not_there_is_told_with_those_that_are(name: str) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"no recipe '{name}'; give .* shipped .*spssn_folder, "
+    ):
+        find_recipe(Path(name))
