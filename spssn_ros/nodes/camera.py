@@ -230,11 +230,12 @@ class Camera:
             return True
         period_s = 1 / max_rate
         # Never more than a period from now: the rate may have been raised since.
-        frame_at = min(self.next_frame_at, now + period_s)
+        frame_at = self.next_frame_at = min(self.next_frame_at, now + period_s)
         # A tenth of a period's grace: a camera at just this rate jitters around it.
         if now < frame_at - 0.1 * period_s:
             return False
-        self.next_frame_at = max(frame_at + period_s, now)
+        # In step with the frames before, unless they have paused.
+        self.next_frame_at = (frame_at if now < frame_at + period_s else now) + period_s
         return True
 
     def _check_info(self, info: CameraInfo) -> None:
