@@ -23,6 +23,7 @@ from spssn_ros.inference.segmenter import wanted_graph
 from spssn_ros.models import load_weights
 from spssn_ros.nodes.parameters import Settings
 from spssn_ros.nodes.pipeline import Pipeline
+from spssn_ros.runtime import give_back_freed_memory
 
 
 def load_pipeline(settings: Settings, log: RcutilsLogger) -> Pipeline:
@@ -54,3 +55,10 @@ def _reachable(config: InferenceConfig, log: RcutilsLogger) -> InferenceConfig:
         'CUDA build); running on the CPU instead'
     )
     return config.on_cpu()
+
+
+def give_back_memory() -> None:
+    """Hand back, on the inference thread, what a network no longer takes of GPU and memory."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    give_back_freed_memory()

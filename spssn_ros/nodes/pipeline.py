@@ -14,7 +14,7 @@
 """A frame's way through the node: message, array, labels, outputs."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +91,28 @@ class Pipeline:
         painter = Painter(segmenter.label_set, settings.overlay_classes, settings.overlay_alpha)
         return cls(segmenter, settings, painter)
 
-    def mask_names(self) -> tuple[str, ...]:
+    @property
+    def description(self) -> str:
+        """The network and what runs it, for the log."""
+        info = self.segmenter.info
+        return (
+            f'{self.settings.weights}: {info.model}, {len(info.label_set)} classes, '
+            f'{self.segmenter.description}'
+        )
+
+    def prepare(self, cameras: Iterable[Camera]) -> None:
+        """Bring the cameras' topics in line with the network and the settings.
+
+        Raises:
+            ConfigError: a topic cannot be made.
+
+        """
+        settings = self.settings
+        for camera in cameras:
+            camera.set_masks(self._mask_names())
+            camera.announce(self.segmenter.info, settings.weights, settings.confidence_threshold)
+
+    def _mask_names(self) -> tuple[str, ...]:
         """The classes that get a mask topic."""
         return self.settings.mask_classes or self.segmenter.label_set.names
 

@@ -35,11 +35,11 @@ from spssn_ros.nodes.camera import Camera
 from spssn_ros.nodes.declare import declare_parameters
 from spssn_ros.nodes.diagnostics import age_ms, diagnostic_array
 from spssn_ros.nodes.explain import Explainer
-from spssn_ros.nodes.load import load_pipeline
+from spssn_ros.nodes.load import give_back_memory, load_pipeline
 from spssn_ros.nodes.parameters import PARAMETERS, Settings
 from spssn_ros.nodes.pipeline import Frame, Pipeline
 from spssn_ros.nodes.process import run_node
-from spssn_ros.runtime import Worker, give_back_freed_memory
+from spssn_ros.runtime import Worker
 
 
 class SegmentNode(LifecycleNode):
@@ -101,7 +101,7 @@ class SegmentNode(LifecycleNode):
         except Exception as error:
             self.get_logger().error(f'cannot configure: {one_line(repr(error), 600)}')
             return TransitionCallbackReturn.ERROR
-        self._introduce(pipeline)
+        self.get_logger().info(pipeline.description)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -222,31 +222,18 @@ class SegmentNode(LifecycleNode):
 
         """
         try:
-            self._show(pipeline)
+            pipeline.prepare(self._cameras.values())
         except Exception:
             if self._pipeline is not None:
-                self._show(self._pipeline)
+                self._pipeline.prepare(self._cameras.values())
             raise
         self._pipeline = pipeline
-
-    def _show(self, pipeline: Pipeline) -> None:
-        settings, segmenter = pipeline.settings, pipeline.segmenter
-        for camera in self._cameras.values():
-            camera.set_masks(pipeline.mask_names())
-            camera.announce(segmenter.info, settings.weights, settings.confidence_threshold)
-
-    def _introduce(self, pipeline: Pipeline) -> None:
-        segmenter = pipeline.segmenter
-        self.get_logger().info(
-            f'{pipeline.settings.weights}: {segmenter.info.model}, {len(segmenter.label_set)} '
-            f'classes, {segmenter.description}'
-        )
 
     def _free(self) -> None:
         self._worker.mailbox.clear()
         self._pipeline = None
         # Once the frame at work has let go of the network, which is not waited for.
-        self._worker.submit(_give_back_memory)
+        self._worker.submit(give_back_memory)
 
     # Parameters
 
@@ -276,8 +263,8 @@ class SegmentNode(LifecycleNode):
                 self.get_logger().info(f'{name}: {self._values[name]!r} -> {value!r}')
         self._values, self._settings = values, settings
         if pipeline is not None and 'weights' in changed:
-            give_back_freed_memory()
-            self._introduce(pipeline)
+            self._on_worker(give_back_memory)
+            self.get_logger().info(pipeline.description)
         if 'diagnostics_period' in changed:
             self._diagnostics_timer.timer_period_ns = int(settings.diagnostics_period * 1e9)
             self._diagnostics_timer.reset()
@@ -304,12 +291,6 @@ class SegmentNode(LifecycleNode):
         if self._active:
             for camera in self._cameras.values():
                 self._explainer.look(camera)
-
-
-def _give_back_memory() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    give_back_freed_memory()
 
 
 def main(args: list[str] | None = None) -> int:
