@@ -17,10 +17,13 @@ A few kilobytes of PNG can claim gigapixels, and decoders take the memory first.
 those of ISO/IEC 10918-1 (JPEG, annex B) and of the PNG specification (IHDR, section 11.2.2).
 """
 
+from collections.abc import Iterator
+
 _PNG_START = b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR'
 _JPEG_START = b'\xff\xd8\xff'
-# Frame headers SOF0 to SOF15; C4, C8 and CC mark something else.
-_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""SOF0 to SOF15; C4, C8 and CC mark something else."""
+_SCAN = 0xDA
 # Markers that no segment follows: TEM, RST0 to RST7, SOI; and filling.
 _LONE = frozenset((0x01, 0xFF, *range(0xD0, 0xD9)))
 # Metadata fill a few segments, colour profiles some dozens; more is an attempt to waste time.
@@ -47,17 +50,32 @@ def compressed_size(data: memoryview) -> tuple[int, int] | None:
     return None
 
 
-def _jpeg_size(data: memoryview) -> tuple[int, int] | None:
+def jpeg_segments(data: memoryview) -> Iterator[tuple[int, int, int]]:
+    """Yield (marker, start, end) of a JPEG's segments, from the length field on, in order.
+
+    It ends with the scan's header, behind which are pixels, and where there is no segment.
+    """
     position = len(_JPEG_START) - 1
     for _ in range(_MAX_SEGMENTS):
-        if position + 9 > len(data) or data[position] != 0xFF:
-            return None
+        if position + 4 > len(data) or data[position] != 0xFF:
+            return
         marker = data[position + 1]
-        if marker in _FRAME_HEADERS:
-            height, width = data[position + 5 : position + 7], data[position + 7 : position + 9]
-            return int.from_bytes(width, 'big'), int.from_bytes(height, 'big')
         # 0xFF before a marker is filling.
         position += 1 if marker == 0xFF else 2
-        if marker not in _LONE:
-            position += int.from_bytes(data[position : position + 2], 'big')
+        if marker in _LONE:
+            continue
+        end = position + int.from_bytes(data[position : position + 2], 'big')
+        yield marker, position, end
+        if marker == _SCAN:
+            return
+        position = end
+
+
+def _jpeg_size(data: memoryview) -> tuple[int, int] | None:
+    for marker, start, _ in jpeg_segments(data):
+        if marker in FRAME_HEADERS:
+            fields = bytes(data[start + 3 : start + 7])
+            if len(fields) < 4:
+                return None
+            return int.from_bytes(fields[2:], 'big'), int.from_bytes(fields[:2], 'big')
     return None

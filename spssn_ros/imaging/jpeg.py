@@ -17,26 +17,32 @@ libjpeg writes what it thinks of damaged data to stderr and goes on, and OpenCV 
 hands the same library's words to its caller; where it is not installed, OpenCV decodes.
 """
 
+import math
 import re
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spssn_ros.imaging.compressed_size import FRAME_HEADERS, jpeg_segments
+
 try:
     from simplejpeg import decode_jpeg as _decode
 except ImportError:
     _decode = None
 
-# What webcams and IP cameras do to good pictures: blocks filled up before a restart or the end,
-# and a field that no sequential JPEG needs.
+# Webcams fill up the last block of a good picture, or the last before a restart.
 _FILLING = re.compile(r'(\d+) extraneous bytes? before marker 0x(d[0-79])')
-_MOST_FILLING = 64
-# Lost data looks alike from some thirty bytes on.
+_MOST_BEFORE_END = 64
+# Some of them are bytes that the decoder had read ahead. With every restart in its place, what is
+# lost besides, if anything, costs the blocks up to the next one.
 _MOST_BEFORE_RESTART = 8
-_HARMLESS = 'Invalid SOS parameters for sequential JPEG'
+_RESTART = re.compile(rb'\xff([\xd0-\xd7])')
 _END = b'\xff\xd9'
-_LONGEST_TAIL = 4096
+# IP cameras write 0 where a sequential JPEG has but one value.
+_NO_SPECTRUM = 'Invalid SOS parameters for sequential JPEG'
+_SCAN, _INTERVAL = 0xDA, 0xDD
+_SPECTRUM = b'\x00\x3f\x00'
 
 
 def decode_jpeg(data: memoryview) -> NDArray[np.uint8]:
@@ -53,20 +59,68 @@ def decode_jpeg(data: memoryview) -> NDArray[np.uint8]:
             raise ValueError('OpenCV cannot decode it')
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
     try:
-        return np.asarray(_decode(data, 'RGB'), np.uint8)
+        return _strictly(data)
     except ValueError as error:
-        if not (_is_harmless(str(error)) and _END in bytes(data[-_LONGEST_TAIL:])):
+        warning = str(error)
+        if not _is_filling(warning, data) and _NO_SPECTRUM not in warning:
             raise
+    if _NO_SPECTRUM in warning:
+        # Not left to libjpeg to overlook, which tells of the first thing only.
+        return _strictly(_with_spectrum(data))
     return np.asarray(_decode(data, 'RGB', strict=False), np.uint8)
 
 
-def _is_harmless(warning: str) -> bool:
-    """Whether the picture is what it would be without this.
+def _strictly(data: memoryview) -> NDArray[np.uint8]:
+    return np.asarray(_decode(data, 'RGB'), np.uint8)
 
-    libjpeg tells of the first thing only, so the data's end must be looked for besides.
-    """
+
+def _is_filling(warning: str, data: memoryview) -> bool:
+    """Whether the picture is what it would be without this, which is the first thing amiss."""
     filling = _FILLING.search(warning)
     if filling is None:
-        return _HARMLESS in warning
-    most = _MOST_FILLING if filling[2] == 'd9' else _MOST_BEFORE_RESTART
-    return int(filling[1]) <= most
+        return False
+    if filling[2] == 'd9':
+        return int(filling[1]) <= _MOST_BEFORE_END
+    return int(filling[1]) <= _MOST_BEFORE_RESTART and _is_in_order(data)
+
+
+def _is_in_order(data: memoryview) -> bool:
+    """Whether all restarts, numbered 0 to 7 again and again, and the picture's end are there."""
+    scan, end, _ = bytes(data[_scan_start(data) :]).partition(_END)
+    numbers = [found[0] & 7 for found in _RESTART.findall(scan)]
+    return bool(end) and numbers == [i % 8 for i in range(_restarts(data))]
+
+
+def _restarts(data: memoryview) -> int:
+    """Return how many restarts the headers promise: one between every so many blocks."""
+    blocks = interval = 0
+    for marker, start, end in jpeg_segments(data):
+        if marker == _INTERVAL:
+            interval = int.from_bytes(data[start + 2 : start + 4], 'big')
+        elif marker in FRAME_HEADERS:
+            height, width = (
+                int.from_bytes(data[place : place + 2], 'big') for place in (start + 3, start + 5)
+            )
+            # Of each channel: number, sampling (across and down, four bits each), table.
+            samplings = bytes(data[start + 9 : end : 3]) or b'\x11'
+            across = 8 * max(sampling >> 4 for sampling in samplings)
+            down = 8 * max(sampling & 15 for sampling in samplings)
+            if across and down:
+                blocks = math.ceil(width / across) * math.ceil(height / down)
+    return math.ceil(blocks / interval) - 1 if interval and blocks else 0
+
+
+def _with_spectrum(data: memoryview) -> memoryview:
+    """Return a copy that says that all coefficients are in its one scan, as they are."""
+    mended = bytearray(data)
+    start = _scan_start(data)
+    mended[start - len(_SPECTRUM) : start] = _SPECTRUM
+    return memoryview(mended)
+
+
+def _scan_start(data: memoryview) -> int:
+    """Return where the first scan's pixels begin, behind its header."""
+    for marker, _, end in jpeg_segments(data):
+        if marker == _SCAN:
+            return end
+    return len(data)

@@ -32,6 +32,9 @@ def keep(dispatcher: Any) -> Any:
     Like Python's own bytecode, the result lies beside the function's module, or else in the user's
     cache; NUMBA_CACHE_DIR chooses another folder.
     """
+    if not hasattr(dispatcher, 'py_func'):
+        # NUMBA_DISABLE_JIT: it is the function itself.
+        return dispatcher
     # Neither place can be written to: RuntimeError.
     with contextlib.suppress(RuntimeError):
         # As enable_caching of numba's does.

@@ -14,6 +14,7 @@
 """How many threads inference takes on the CPU."""
 
 import os
+import threading
 from pathlib import Path
 
 import cv2
@@ -55,8 +56,11 @@ def take_threads(threads: int) -> None:
     _limit.by_us = threads
 
 
-class _Limit:
-    """Tells a limit that a program has set for PyTorch from the numbers that are set here."""
+class _Limit(threading.local):
+    """Tells a limit that a program has set for PyTorch from the numbers that are set here.
+
+    OpenMP, and so PyTorch, has a number for each thread that calls it.
+    """
 
     def __init__(self) -> None:
         self.by_others = torch.get_num_threads()

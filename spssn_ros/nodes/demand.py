@@ -63,8 +63,10 @@ class Demand:
             events = PublisherEventCallbacks(incompatible_qos=mismatch)
         else:
             events = PublisherEventCallbacks(use_default_callbacks=False)
-            self._unwatched.add(output)
+        # It may be refused; only then is there anything to mind.
         self._publishers[output] = create(events)
+        if not watched:
+            self._unwatched.add(output)
         return self._publishers[output]
 
     def forget(self, output: str) -> Publisher:

@@ -101,7 +101,7 @@ class Pipeline:
         )
 
     def prepare(self, cameras: Iterable[Camera]) -> None:
-        """Bring the cameras' topics in line with the network and the settings.
+        """Bring the cameras' topics, and then the network, in line with the settings.
 
         Raises:
             ConfigError: a topic cannot be made.
@@ -111,6 +111,7 @@ class Pipeline:
         for camera in cameras:
             camera.set_masks(self._mask_names())
             camera.announce(self.segmenter.info, settings.weights, settings.confidence_threshold)
+        self.segmenter.set_input_size(settings.inference.input_size)
 
     def _mask_names(self) -> tuple[str, ...]:
         """The classes that get a mask topic."""

@@ -248,7 +248,6 @@ class SegmentNode(LifecycleNode):
                 pipeline = self._on_worker(lambda: self._load(settings))
             elif pipeline is not None and changed:
                 pipeline = Pipeline.build(pipeline.segmenter, settings)
-                pipeline.segmenter.set_input_size(settings.inference.input_size)
             if pipeline is not None and changed:
                 self._on_worker(partial(self._take, pipeline))
         except SpssnError as error:

@@ -60,7 +60,8 @@ def find_recipe(name: Path) -> Path:
         ConfigError: there is neither.
 
     """
-    if name.exists():
+    # A run's folder is easily named after its recipe.
+    if name.exists() and not name.is_dir():
         return name
     folder = shared('config', 'train')
     shipped = {path.stem: path for path in sorted(folder.glob('*.yaml'))} if folder else {}

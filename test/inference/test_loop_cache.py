@@ -69,6 +69,18 @@ def hits(function: object) -> int:
     return sum(function.stats.cache_hits.values())
 
 
+def test_loops_that_numba_is_told_not_to_compile_are_left_alone() -> None:
+    code = 'from spssn_ros.inference import cell_loops; print(callable(cell_loops.label_rows))'
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        env=os.environ | {'NUMBA_DISABLE_JIT': '1'},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == 'True\n', done.stderr
+
+
 def test_what_was_compiled_is_found_again(folder: Path) -> None:
     first, then = fresh(), fresh()
     assert (first(4), hits(first)) == (8, 0)

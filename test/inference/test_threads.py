@@ -15,6 +15,7 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -86,6 +87,15 @@ def test_what_was_asked_for_once_does_not_limit_what_is_automatic(
     assert [limit_threads(asked) for asked in (0, 1, 0, 5, 0)] == [2, 1, 2, 5, 2]
     torch.set_num_threads(8)
     assert [limit_threads(asked) for asked in (1, 0)] == [1, 3]
+
+
+def test_the_number_of_one_thread_is_no_limit_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, 'available_threads', lambda: 3)
+    torch.set_num_threads(4)
+    assert limit_threads(1) == 1
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(limit_threads, 2).result() == 2
+    assert limit_threads(0) == 3
 
 
 def test_segmenters_keep_their_own_numbers(

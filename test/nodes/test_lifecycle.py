@@ -125,8 +125,13 @@ def test_topics_that_cannot_be_made_leave_all_as_it_was(
     node = create(SegmentNode, 'mask_classes:=[road, sky]', bad)
     assert node.trigger_configure() == SUCCESS
     before = node._pipeline
-    more = rclpy.parameter.Parameter('mask_classes', value=['tree', 'car'])
-    (answer,) = node.set_parameters([more])
+    rule = before.segmenter.config.input_size
+    answer = node.set_parameters_atomically(
+        [
+            rclpy.parameter.Parameter('mask_classes', value=['tree', 'car']),
+            rclpy.parameter.Parameter('input_size', value='64x64'),
+        ]
+    )
     assert not answer.successful
     assert '/segment_node/mask/car cannot be had with its qos_overrides' in answer.reason
     assert node._pipeline is before
@@ -135,5 +140,8 @@ def test_topics_that_cannot_be_made_leave_all_as_it_was(
         '/segment_node/mask/road',
         '/segment_node/mask/sky',
     }
+    assert before.segmenter.config.input_size == rule
+    # The timer's look at who does not match finds only topics that there are.
+    node._explain()
     # Nor does it stand in the way of others.
     assert node.set_parameters([rclpy.parameter.Parameter('max_rate', value=5.0)])[0].successful

@@ -131,8 +131,12 @@ def test_shipped_recipes_are_found_by_name_from_anywhere(
     found = find_recipe(Path(name))
     assert found.name == 'spssn_folder.yaml'
     assert read_recipe(found)[0].dataset is DataSet.FOLDER
-    # A file of that name goes before it.
+    # So it is beside a run's folder of that name.
     own = tmp_path / name
+    own.mkdir(parents=True)
+    assert find_recipe(Path(name)) == found
+    own.rmdir()
+    # A file goes before it.
     own.parent.mkdir(parents=True, exist_ok=True)
     own.write_text('dataset: street')
     assert find_recipe(Path(name)) == Path(name)
