@@ -44,6 +44,10 @@ quietly() {
 
 create() {
   local python=${PYTHON:-python3} options=()
+  # Images of ROS name it in every shell, and source it in the first only.
+  [ -z "${ROS_DISTRO:-}" ] || [ -n "${AMENT_PREFIX_PATH:-}" ] ||
+    fail "ROS_DISTRO is $ROS_DISTRO but no installation is sourced; run:" \
+      "source /opt/ros/$ROS_DISTRO/setup.bash, or unset ROS_DISTRO to take the ROS wheels"
   command -v "$python" >/dev/null || fail "'$python' is not found; name a Python with PYTHON=..."
   "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     fail "'$python' is $("$python" -V 2>&1), and 3.10 or later is needed; name one with PYTHON=..."

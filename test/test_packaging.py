@@ -228,10 +228,10 @@ def fake_python(folder: Path, version: str, has_venv: bool) -> Path:
     return path
 
 
-def create(folder: Path, python: str) -> subprocess.CompletedProcess[str]:
+def create(folder: Path, python: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(ROOT / 'scripts' / 'setup.sh'), 'create', str(folder / 'environment')],
-        env={'PATH': '/usr/bin:/bin', 'PYTHON': python},
+        env={'PATH': '/usr/bin:/bin', 'PYTHON': python, **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -254,6 +254,16 @@ def test_setup_refuses_an_unfit_python(
     assert sentence in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not (tmp_path / 'environment').exists()
+
+
+def test_setup_tells_a_named_ros_from_a_sourced_one(tmp_path: Path) -> None:
+    python = str(fake_python(tmp_path, '3.12.3', True))
+    result = create(tmp_path, python, ROS_DISTRO='jazzy')
+    assert (result.returncode, result.stderr) == (
+        2,
+        'setup: ROS_DISTRO is jazzy but no installation is sourced; run: source '
+        '/opt/ros/jazzy/setup.bash, or unset ROS_DISTRO to take the ROS wheels\n',
+    )
 
 
 def test_setup_says_that_python_is_not_found(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from spssn_ros.errors import SpssnError
 from spssn_ros.nodes import qos
 from spssn_ros.nodes.children import Process, check_alive, isolate, started
 from spssn_ros.nodes.messages import image_message
+from spssn_ros.nodes.params_file import parameter_text
 from spssn_ros.runtime import Percentiles, keep_freed_memory
 from spssn_ros.synthetic import StreetScene
 
@@ -110,7 +111,11 @@ def benchmark_node(
     isolate()
     # The camera's own cost belongs to no node.
     keep_freed_memory()
-    parameters = (f'weights:={weights}', f'input_size:={input_size}', 'diagnostics_period:=0.2')
+    parameters = (
+        f'weights:={parameter_text(weights)}',
+        f'input_size:={input_size}',
+        'diagnostics_period:=0.2',
+    )
     arguments = [word for text in parameters for word in ('-p', text)]
     with started('segment_node', ['--ros-args', *arguments, '--log-level', 'error']) as process:
         link = _Link(process, size)
@@ -178,6 +183,7 @@ class _Link:
         self._spin(_READY_S, lambda: self._publisher.get_subscription_count() > 0)
         deadline = time.monotonic() + _READY_S
         while len(self._latencies_ms) < 3:
+            check_alive(self._process, 'segment_node')
             if time.monotonic() > deadline:
                 raise SpssnError(
                     f'segment_node did not answer within {_READY_S:.0f} s; its log above says why'

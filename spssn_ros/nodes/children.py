@@ -22,8 +22,18 @@ from contextlib import contextmanager
 
 from spssn_ros.errors import SpssnError
 from spssn_ros.nodes.dds import large_image_environment, shared_memory_shortage
+from spssn_ros.nodes.log_folder import find_log_folder
 
 Process = subprocess.Popen[bytes]
+
+# As `python -m spssn_ros.nodes.start`, but no module of the folder that the user is in goes before
+# those of Python and of the package.
+_START = """
+import sys
+sys.path[:] = [path for path in sys.path if path]
+from spssn_ros.nodes import start
+sys.exit(getattr(start, sys.argv.pop(1))())
+"""
 
 # Of the demo: player, node, evaluator and this one.
 _PROCESSES = 4
@@ -35,6 +45,7 @@ def isolate() -> None:
     They get the large-image DDS profile, stay on this machine, and use a domain of their own;
     what the user has set stays.
     """
+    find_log_folder()
     os.environ.update(large_image_environment())
     shortage = shared_memory_shortage(_PROCESSES)
     if shortage is not None:
@@ -55,8 +66,9 @@ def started(node: str, arguments: Sequence[str]) -> Iterator[Process]:
         arguments: its command line.
 
     """
-    command = [sys.executable, '-m', 'spssn_ros.nodes.start', node, *arguments]
-    process = subprocess.Popen(command)
+    process = subprocess.Popen([sys.executable, '-c', _START, node, *arguments])
+    # A child outlives a parent that SIGTERM ends; as an exception it comes by here.
+    before = signal.signal(signal.SIGTERM, _end)
     try:
         yield process
     finally:
@@ -67,6 +79,11 @@ def started(node: str, arguments: Sequence[str]) -> Iterator[Process]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def check_alive(process: Process, name: str) -> None:

@@ -13,17 +13,16 @@
 # limitations under the License.
 """The parameters of `evaluate_node`: declared, read, and told as a command that repeats them."""
 
-import json
 import shlex
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 
-import yaml
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 
 from spssn_ros.errors import ConfigError
+from spssn_ros.nodes.params_file import parameter_text
 
 PARAMETERS: dict[str, tuple[str | float, str]] = {
     'mode': ('live', 'live: score topics; offline: score bags and exit'),
@@ -143,30 +142,5 @@ class EvaluateParameters:
         for name, (default, _) in PARAMETERS.items():
             value = self._node.get_parameter(name).value
             if value != default:
-                words += ['-p', f'{name}:={_yaml(value)}']
+                words += ['-p', f'{name}:={parameter_text(value)}']
         return shlex.join(words)
-
-
-def _yaml(value: object) -> str:
-    """Return a value as the command line takes it: YAML, quoted only where it must be."""
-    if isinstance(value, str) and _is_plain(value):
-        return value
-    return json.dumps([] if value is None else value, ensure_ascii=False)
-
-
-def _is_plain(text: str) -> bool:
-    """Return whether ROS takes these bare words for text."""
-    # For ROS these are true and false, for PyYAML words.
-    if text in ('y', 'Y', 'n', 'N'):
-        return False
-    try:
-        # So are nan and inf, which are numbers for ROS.
-        float(text)
-    except ValueError:
-        pass
-    else:
-        return False
-    try:
-        return bool(yaml.safe_load(text) == text)
-    except yaml.YAMLError:
-        return False

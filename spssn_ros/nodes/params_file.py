@@ -11,8 +11,9 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What a ROS parameter file gives a node."""
+"""Parameters as files and command lines have them: YAML."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -63,3 +64,28 @@ def _matches(pattern: str, node: str) -> bool:
     wild = {'*': '/[^/]+', '**': '(?:/[^/]+)*'}
     parts = (wild.get(part, '/' + re.escape(part)) for part in pattern.strip('/').split('/'))
     return re.fullmatch(''.join(parts), node) is not None
+
+
+def parameter_text(value: object) -> str:
+    """Return a value as `-p name:=` takes it: YAML, quoted only where it must be."""
+    if isinstance(value, str) and _is_plain(value):
+        return value
+    return json.dumps([] if value is None else value, ensure_ascii=False)
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether ROS takes these bare words for text."""
+    # For ROS these are true and false, for PyYAML words.
+    if text in ('y', 'Y', 'n', 'N'):
+        return False
+    try:
+        # So are nan and inf, which are numbers for ROS.
+        float(text)
+    except ValueError:
+        pass
+    else:
+        return False
+    try:
+        return bool(yaml.safe_load(text) == text)
+    except yaml.YAMLError:
+        return False

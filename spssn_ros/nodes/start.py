@@ -26,6 +26,7 @@ import sys
 from typing import Any
 
 from spssn_ros.nodes.dds import set_up_process
+from spssn_ros.nodes.log_folder import find_log_folder
 
 
 def segment_node() -> int:
@@ -51,6 +52,7 @@ def _start(module: str, interrupted: int) -> int:
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, end) for number in numbers}
     set_up_process()
+    find_log_folder()
     main = importlib.import_module(f'spssn_ros.nodes.{module}').main
     # A signal waits until the node's handlers are in place, and it lifts the mask.
     signal.pthread_sigmask(signal.SIG_BLOCK, numbers)

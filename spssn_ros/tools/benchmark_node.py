@@ -25,7 +25,7 @@ from rich.table import Table
 from spssn_ros.errors import ConfigError, SpssnError
 from spssn_ros.inference.config import InputSize, Size
 from spssn_ros.labels import CITYSCAPES
-from spssn_ros.models import Normalisation, WeightsInfo, create_model, save_weights
+from spssn_ros.models import Normalisation, WeightsInfo, create_model, find_weights, save_weights
 from spssn_ros.tools.benchmark_report import (
     Report,
     Values,
@@ -65,6 +65,7 @@ def measure(args: argparse.Namespace) -> Report:
         raise ConfigError(f'--seconds is {args.seconds}; give a number above 0')
     sizes = parse_sizes(args.sizes)
     InputSize.parse(args.input_size)
+    find_weights(args.weights)
     models = [name for name in args.models.split(',') if name]
     try:
         # Imported here, so that the others work without ROS.

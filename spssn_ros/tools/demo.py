@@ -19,7 +19,7 @@ import re
 import shutil
 from pathlib import Path
 
-from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC, write_street_bag
+from spssn_ros.bags.labelled import IMAGE_TOPIC, INSTANCE_TOPIC, LABEL_TOPIC, write_street_bag
 from spssn_ros.bags.reader import BagReader, TopicInfo
 from spssn_ros.errors import BagError, ConfigError
 from spssn_ros.evaluation.report import clear_report
@@ -152,7 +152,7 @@ def _only_camera(path: Path, topics: dict[str, TopicInfo], label_topic: str) -> 
     cameras = [
         name
         for name, info in topics.items()
-        if info.type in (_IMAGE, _COMPRESSED) and name != label_topic
+        if info.type in (_IMAGE, _COMPRESSED) and name not in (label_topic, INSTANCE_TOPIC)
     ]
     if len(cameras) != 1:
         raise BagError(

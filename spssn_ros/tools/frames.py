@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spssn_ros.bags.labelled import LABEL_TOPIC
+from spssn_ros.bags.labelled import INSTANCE_TOPIC, LABEL_TOPIC
 from spssn_ros.bags.message_types import IMAGE_TYPES
 from spssn_ros.bags.reader import BagReader
 from spssn_ros.bags.stamps import header_stamp_ns, stamp_text
@@ -195,7 +195,7 @@ def _only_camera(bag: BagReader) -> str:
     cameras = [
         name
         for name, info in bag.topics.items()
-        if info.type in IMAGE_TYPES and name != LABEL_TOPIC
+        if info.type in IMAGE_TYPES and name not in (LABEL_TOPIC, INSTANCE_TOPIC)
     ]
     if len(cameras) != 1:
         raise BagError(

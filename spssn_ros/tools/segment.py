@@ -27,14 +27,18 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from spssn_ros.datasets.class_list import CLASS_LIST
 from spssn_ros.errors import ConfigError, SpssnError
 from spssn_ros.evaluation.result import write_text
-from spssn_ros.files import check_folder_target
+from spssn_ros.files import check_folder_target, read_plain
 from spssn_ros.imaging import Painter, write_png
 from spssn_ros.inference import Segmenter
 from spssn_ros.labels import LabelSet
 from spssn_ros.tools.frames import FrameSource, open_frames
 from spssn_ros.tools.options import add_engine_options, segmenter_from
+
+CLASSES = 'classes.json'
+_FOLDERS = ('labels', 'overlays')
 
 
 def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -67,10 +71,13 @@ def run(args: argparse.Namespace) -> int:
     folders = topic_folders(args.output, args.image_topic)
     for folder in folders.values():
         check_folder_target(folder)
+        _check_output(folder, args.input)
     with ExitStack() as stack:
         # Bad input shows before the network is loaded.
         sources = [stack.enter_context(open_frames(args.input, topic)) for topic in folders]
         segmenter = segmenter_from(args)
+        for folder in folders.values():
+            _check_classes(folder, segmenter.label_set)
         for source, folder in zip(sources, folders.values(), strict=True):
             count = segment_frames(source, segmenter, folder)
             if source.total and count < 0.98 * source.total:
@@ -86,6 +93,39 @@ def run(args: argparse.Namespace) -> int:
                 f'by {segmenter.description}'
             )
     return 0
+
+
+def _check_output(folder: Path, source: Path) -> None:
+    """Check that no one's labels or pictures would be replaced.
+
+    Raises:
+        ConfigError: the folder holds a data set, labels of another origin, or the input.
+
+    """
+    if (folder / CLASS_LIST).exists() or (folder / 'images').is_dir():
+        raise ConfigError(
+            f'{folder} holds a data set, whose labels would be replaced; give another --output'
+        )
+    for name in _FOLDERS:
+        if source.resolve().is_relative_to((folder / name).resolve()):
+            raise ConfigError(f'{source} lies in {folder / name}; give another --output')
+        if next((folder / name).glob('*.png'), None) and not (folder / CLASSES).exists():
+            raise ConfigError(
+                f'{folder / name} holds images that are not of an earlier run (there is no '
+                f'{CLASSES}); give another --output'
+            )
+
+
+def _check_classes(folder: Path, label_set: LabelSet) -> None:
+    """Raise ConfigError where the labels of an earlier run mean other classes."""
+    try:
+        told = read_plain(folder / CLASSES).decode()
+    except FileNotFoundError:
+        return
+    if told != classes_json(label_set):
+        raise ConfigError(
+            f'{folder} holds labels of other classes ({CLASSES}); give another --output'
+        )
 
 
 def topic_folders(output: Path, topics: Sequence[str]) -> dict[str, Path]:
@@ -126,14 +166,16 @@ def segment_frames(source: FrameSource, segmenter: Segmenter, folder: Path) -> i
             overlay = painter.overlay(frame.rgb, labels)
             if not count:
                 # Not before there is something to put there.
-                for name in ('labels', 'overlays'):
+                for name in _FOLDERS:
                     (folder / name).mkdir(parents=True, exist_ok=True)
+                write_text(folder / CLASSES, classes_json(segmenter.label_set))
             write_png(folder / 'labels' / f'{frame.stem}.png', labels)
             write_png(folder / 'overlays' / f'{frame.stem}.png', overlay)
             if video:
                 video.write(overlay)
             count += 1
-    write_text(folder / 'classes.json', classes_json(segmenter.label_set))
+    if not count:
+        write_text(folder / CLASSES, classes_json(segmenter.label_set))
     return count
 
 

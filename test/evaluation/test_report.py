@@ -161,9 +161,9 @@ def test_the_csv_holds_fractions(
     ]
 
 
-def printed(result: EvaluationResult, *compared: Earlier) -> str:
+def printed(result: EvaluationResult, *compared: Earlier, width: int = 120) -> str:
     out = io.StringIO()
-    print_scores(result, Console(file=out, width=120), compared)
+    print_scores(result, Console(file=out, width=width), compared)
     return out.getvalue()
 
 
@@ -180,6 +180,16 @@ def test_the_printed_scores(result: EvaluationResult) -> None:
     assert 'unmatched: 2 images without truth, 3 truth images without image' in text
     assert '12.3 frames/s' in text
     assert 'earlier' not in text
+
+
+def test_a_narrow_table_keeps_names_and_numbers(result: EvaluationResult) -> None:
+    iou = {'a': 0.525, 'b': 0.4, 'c': None}
+    names = ('nightly_baseline_run.json', 'second_baseline_run.json')
+    text = printed(result, *(Earlier(name, 0.4, 0.7, 0.6, iou, iou) for name in names), width=80)
+    cells = [[cell.strip() for cell in line.split('│')] for line in text.splitlines()]
+    earlier = ['52.50 -2.50'] * 2
+    assert ['a', '50.00', '50.00', '66.67', *earlier] in [row[1:-1] for row in cells]
+    assert all(len(line) <= 80 for line in text.splitlines())
 
 
 def test_earlier_scores_are_printed_in_a_column_each(result: EvaluationResult) -> None:

@@ -14,6 +14,7 @@
 """The whole way: a bag is played, segmented and scored by nodes in processes of their own."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,14 +22,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
-from harness import environment, picture
+from harness import REPOSITORY, environment, picture
 
 from spssn_ros.bags.labelled import LabelledFrame, write_labelled_bag
 from spssn_ros.bags.reader import BagReader
 from spssn_ros.bags.writer import BagWriter
-from spssn_ros.nodes.demo import DemoJob
+from spssn_ros.nodes.demo import DemoJob, _evaluate_arguments
 from spssn_ros.tools.main import main
 
 
@@ -42,6 +44,48 @@ def spssn(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=300,
     )
+
+
+def test_no_name_is_read_as_yaml(tmp_path: Path) -> None:
+    folder = tmp_path / 'run #2: [a]'
+    words = _evaluate_arguments(
+        DemoJob(Path('bag'), '/i', '/t', False, '12', 1.0, folder, folder / 's.json')
+    )
+    given = dict(word.split(':=', 1) for word in words if ':=' in word)
+    assert {name: yaml.safe_load(given[name]) for name in ('weights', 'report', 'json')} == {
+        'weights': '12',
+        'report': str(folder),
+        'json': str(folder / 's.json'),
+    }
+
+
+def test_sigterm_leaves_no_node_behind(tiny_weights: Path, tmp_path: Path) -> None:
+    (tmp_path / 'queue.py').write_text('raise RuntimeError("the folder goes before Python")')
+    code = (
+        'import sys; sys.path.remove("")\n'
+        'from spssn_ros.nodes.children import started\n'
+        'arguments = ["--ros-args", "-p", "weights:=" + sys.argv[1]]\n'
+        'with started("segment_node", arguments) as process:\n'
+        '    print(process.pid, flush=True)\n'
+        '    process.wait()\n'
+    )
+    parent = subprocess.Popen(
+        [sys.executable, '-c', code, str(tiny_weights)],
+        # An empty or relative part of the path would be that folder.
+        env=environment() | {'PYTHONPATH': str(REPOSITORY)},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    assert parent.stderr is not None
+    child = int(parent.stdout.readline())
+    assert any('active: segmenting' in line for line in parent.stderr)
+    parent.terminate()
+    assert parent.wait(60) == 143
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
 
 
 @pytest.mark.parametrize('compressed', [False, True])

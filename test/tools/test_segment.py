@@ -23,7 +23,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC
+from spssn_ros.bags.labelled import IMAGE_TOPIC, INSTANCE_TOPIC, LABEL_TOPIC
 from spssn_ros.bags.writer import BagWriter
 from spssn_ros.inference import Segmenter
 from spssn_ros.labels import LabelSet
@@ -115,6 +115,34 @@ def test_an_image(tmp_path: Path, segment: Segment, segmenter: Segmenter) -> Non
     classes = json.loads((output / 'classes.json').read_text())
     assert classes[1] == {'id': 1, 'name': 'car', 'color': [0, 250, 0]}
     assert [entry['id'] for entry in classes] == [0, 1, 2]
+
+
+def test_nothing_of_another_origin_is_replaced(tmp_path: Path, segment: Segment) -> None:
+    for name in ('yard/images/a.png', 'yard/labels/a.png', 'mine/overlays/a.png', 'b.png'):
+        save(tmp_path / name, picture(0))
+    yard, mine = tmp_path / 'yard', tmp_path / 'mine'
+    kept = {path: path.read_bytes() for path in tmp_path.rglob('*.png')}
+    for source, output, reason in (
+        (yard / 'images', yard, 'yard holds a data set, whose labels would be replaced; give'),
+        (mine / 'overlays', mine, f'{mine}/overlays lies in {mine}/overlays; give another'),
+        (tmp_path / 'b.png', mine, 'overlays holds images that are not of an earlier run'),
+    ):
+        _, errors = segment(source, '--output', output, status=2)
+        assert reason in errors
+        assert errors.count('\n') == 1
+    assert {path: path.read_bytes() for path in tmp_path.rglob('*.png')} == kept
+
+
+def test_labels_of_several_runs_mean_the_same(tmp_path: Path, segment: Segment) -> None:
+    output = tmp_path / 'out'
+    for name in ('a', 'b'):
+        save(tmp_path / f'{name}.png', picture(0))
+        segment(tmp_path / f'{name}.png', '--output', output)
+    assert len(list((output / 'labels').iterdir())) == 2
+    classes = output / 'classes.json'
+    classes.write_text(classes.read_text().replace('car', 'bus'))
+    _, errors = segment(tmp_path / 'a.png', '--output', output, status=2)
+    assert 'out holds labels of other classes (classes.json); give another --output' in errors
 
 
 def test_a_folder(tmp_path: Path, segment: Segment, segmenter: Segmenter) -> None:
@@ -220,6 +248,15 @@ def test_a_bag(tmp_path: Path, segment: Segment, segmenter: Segmenter) -> None:
         assert (len(frames), rate_hz) == (3, pytest.approx(10))
 
 
+def test_truth_and_instances_are_no_cameras(tmp_path: Path, segment: Segment) -> None:
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.write_image(IMAGE_TOPIC, 10**9, 'f', picture(0))
+        bag.write_image(LABEL_TOPIC, 10**9, 'f', picture(0)[..., 0])
+        bag.write_image(INSTANCE_TOPIC, 10**9, 'f', picture(0)[..., 0].astype(np.uint16))
+    said, _ = segment(tmp_path / 'bag', '--output', tmp_path / 'out')
+    assert '1 frame in labels/' in said
+
+
 def test_a_bag_with_several_cameras(tmp_path: Path, segment: Segment) -> None:
     write_bag(tmp_path / 'bag', ('/front', '/rear'))
     to = ('--output', tmp_path / 'out')
@@ -306,7 +343,7 @@ def test_what_was_finished_before_a_damaged_frame_is_whole(
         f'spssn: image {damaged} (2000 bytes) is damaged or of a kind that OpenCV does not '
         'decode; replace or remove it\n'
     )
-    assert files(tmp_path / 'out') == ['labels/a.png', 'overlays/a.png']
+    assert files(tmp_path / 'out') == ['classes.json', 'labels/a.png', 'overlays/a.png']
     check(tmp_path / 'out', 'a', picture(0), segmenter)
 
 
@@ -318,7 +355,8 @@ def test_a_damaged_frame_in_a_bag_leaves_no_video(tmp_path: Path, segment: Segme
     _, errors = segment(tmp_path / 'bag', '--output', tmp_path / 'out', status=2)
     assert f'spssn: bag {tmp_path}/bag, frame with stamp 2.500000000: compressed' in errors
     assert files(tmp_path / 'out') == [
-        f'{kind}/0000000001500000000.png' for kind in ('labels', 'overlays')
+        'classes.json',
+        *(f'{kind}/0000000001500000000.png' for kind in ('labels', 'overlays')),
     ]
 
 

@@ -25,6 +25,7 @@ from spssn_ros.evaluation.report.compare import Earlier, Value
 from spssn_ros.evaluation.report.rows import Change, Row, further_columns, mean_row, rows
 from spssn_ros.evaluation.result import EvaluationResult
 
+_WIDEST_NAME = 24
 _NAMES = {'iiou': 'iIoU'}
 
 
@@ -39,12 +40,15 @@ def score_table(result: EvaluationResult, compared: Sequence[Earlier] = ()) -> T
     headers = ['IoU %', 'accuracy %', 'share of truth %']
     headers += [f'{_NAMES.get(name, name)} %' for name in further_columns(result)]
     headers += [earlier.name for earlier in compared]
-    table.add_column('class', footer='mean')
-    for header, footer in zip(headers, mean, strict=True):
+    lines = [(row.name, *_cells(row)) for row in rows(result, compared)]
+    # Where there is little room headers are broken, never names of classes and numbers.
+    widths = [max(map(len, column)) for column in zip(*lines, ('mean', *mean), strict=True)]
+    table.add_column('class', footer='mean', min_width=min(widths[0], _WIDEST_NAME))
+    for header, footer, width in zip(headers, mean, widths[1:], strict=True):
         # File and class names are no markup.
-        table.add_column(escape(header), footer, justify='right', no_wrap=True)
-    for row in rows(result, compared):
-        table.add_row(escape(row.name), *_cells(row))
+        table.add_column(escape(header), footer, justify='right', min_width=width)
+    for name, *cells in lines:
+        table.add_row(escape(name), *cells)
     return table
 
 
