@@ -14,7 +14,7 @@
 """An offline evaluation from start to report, as the command and the node run it."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -51,11 +51,12 @@ def run_evaluation(
     compared: Sequence[Earlier] = (),
     label_set: LabelSet | None = None,
     processes: Processes | None = None,
+    tell: Callable[[EvaluationResult], None] | None = None,
 ) -> EvaluationResult:
-    """Evaluate with a progress bar and write the report, if a folder is given.
+    """Evaluate with a progress bar, tell the scores, then write the report, if a folder is given.
 
-    Of several processes every one returns the scores of all, and the first shows its own progress
-    and writes the report.
+    Of several processes every one returns the scores of all, and the first shows its own progress,
+    tells them and writes the report.
 
     Args:
         config: what to evaluate on.
@@ -66,6 +67,11 @@ def run_evaluation(
         compared: earlier evaluations to show beside.
         label_set: the classes; by default `scored_classes`.
         processes: those that share the work; by default this one alone.
+        tell: takes the scores before the report, whose failure then does not cost them.
+
+    Raises:
+        SpssnError: a bag or a value that cannot be used, or another process has ended.
+        OSError: the report cannot be written.
 
     """
     label_set = label_set or scored_classes(config, weights)
@@ -83,6 +89,8 @@ def run_evaluation(
             scored = _evaluate_together(worse, label_set, segmenter, processes)
             result.degraded[kind.value] = scored.matrix
     galleries = processes.gather_first(gallery) if gallery else []
+    if tell and processes.is_first:
+        tell(result)
     if report and galleries:
         gallery = galleries[0]
         for other in galleries[1:]:

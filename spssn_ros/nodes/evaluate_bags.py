@@ -68,9 +68,11 @@ def score_bags(
             parameters.text('input_size'),
         )
     report, file = parameters.path('report'), parameters.path('json')
-    result = run_evaluation(config, segmenter, weights, report, run, compared, label_set)
-    # First what no full disk can prevent.
-    print_scores(result, compared=compared)
-    if file is not None:
-        write_text(file, result.to_json())
-    return result
+
+    def tell(result: EvaluationResult) -> None:
+        # First what no full disk can prevent.
+        print_scores(result, compared=compared)
+        if file is not None:
+            write_text(file, result.to_json())
+
+    return run_evaluation(config, segmenter, weights, report, run, compared, label_set, tell=tell)

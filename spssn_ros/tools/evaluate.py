@@ -14,6 +14,7 @@
 """`spssn evaluate`: score a network on bags."""
 
 import argparse
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -164,11 +165,22 @@ def _run(args: argparse.Namespace, processes: Processes) -> int:
     segmenter = None if args.prediction_topic else segmenter_from(args)
     this_run = Run(args.command_line, str(Path.cwd()), describe_machine())
     result = run_evaluation(
-        config, segmenter, args.weights, args.report, this_run, compared, label_set, processes
+        config,
+        segmenter,
+        args.weights,
+        args.report,
+        this_run,
+        compared,
+        label_set,
+        processes,
+        functools.partial(_tell, args.json, compared),
     )
     missed = threshold.missed_by(result)
     if processes.is_first:
-        _tell(args, result, compared, missed)
+        if args.report:
+            print(f'report in {args.report / "index.html"}', file=sys.stderr)
+        if missed:
+            print(missed, file=sys.stderr)
     return int(bool(missed))
 
 
@@ -181,16 +193,10 @@ def _bags_among_topics(args: argparse.Namespace) -> list[Path]:
     return bags
 
 
-def _tell(
-    args: argparse.Namespace, result: EvaluationResult, compared: Sequence[Earlier], missed: str
-) -> None:
-    if args.json == '-':
+def _tell(json: str | None, compared: Sequence[Earlier], result: EvaluationResult) -> None:
+    if json == '-':
         sys.stdout.write(result.to_json())
     else:
         print_scores(result, compared=compared)
-        if args.json:
-            write_text(Path(args.json), result.to_json())
-    if args.report:
-        print(f'report in {args.report / "index.html"}', file=sys.stderr)
-    if missed:
-        print(missed, file=sys.stderr)
+        if json:
+            write_text(Path(json), result.to_json())

@@ -30,6 +30,7 @@ from spssn_ros.evaluation import run
 from spssn_ros.evaluation.evaluate import EvaluationConfig
 from spssn_ros.evaluation.recorded import recorded_label_set
 from spssn_ros.evaluation.report import Run
+from spssn_ros.evaluation.result import EvaluationResult
 from spssn_ros.evaluation.run import run_evaluation
 from spssn_ros.labels import LabelSet
 
@@ -139,6 +140,17 @@ def test_the_progress_bar_counts_every_frame(
     run_evaluation(config_of(bag, cameras=tuple('abc')), None, '', None, RUN)
     shown = re.findall(r'(\d+)/(\d+) ', terminal.getvalue())
     assert list(dict.fromkeys(shown)) == [('1', '3'), ('2', '3'), ('3', '3')]
+
+
+def test_the_scores_are_told_before_the_report_is_tried(tmp_path: Path) -> None:
+    bag = record(tmp_path / 'bag', {'a': ['cat', 'dog']})
+    (tmp_path / 'report').write_text('in the way')
+    told: list[EvaluationResult] = []
+    with pytest.raises(OSError, match='report'):
+        run_evaluation(
+            config_of(bag, cameras=('a',)), None, '', tmp_path / 'report', RUN, tell=told.append
+        )
+    assert [result.frames for result in told] == [1]
 
 
 def test_a_report_is_written_where_it_is_asked_for(tmp_path: Path) -> None:

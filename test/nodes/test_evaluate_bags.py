@@ -110,3 +110,18 @@ def test_recorded_predictions_of_several_cameras_and_bags(run_node: Any, tmp_pat
     assert (scores_of(found)['frames'], scores_of(found)['device']) == (4, 'recorded')
     # The page tells of no weights, which had no part in it.
     assert '<details>' not in (report / 'index.html').read_text()
+
+
+def test_scores_outlive_a_report_that_cannot_be_written(run_node: Any, tmp_path: Path) -> None:
+    with BagWriter(tmp_path / 'bag') as writer:
+        for topic in ('/label', '/truth'):
+            writer.write_image(topic, 10**9, 'camera', np.zeros((4, 6), np.uint8))
+    # In the way where only the report itself comes upon it.
+    (tmp_path / 'report' / 'index.html').mkdir(parents=True)
+    topics = {'bag': tmp_path / 'bag', 'prediction_topic': '/label', 'label_topic': '/truth'}
+    found, report = tmp_path / 'found.json', tmp_path / 'report'
+    node = run_node('evaluate_node', *offline(**topics, json=found, report=report))
+    assert node.wait() == 2, node.output
+    assert 'Traceback' not in node.output
+    assert 'mIoU' in node.output
+    assert scores_of(found)['frames'] == 1

@@ -169,6 +169,27 @@ def test_the_file_of_before_is_kept(
     assert not list(tmp_path.rglob('.*'))
 
 
+@pytest.mark.parametrize('json', ['OUT.json', '-'])
+def test_scores_outlive_a_report_that_cannot_be_written(
+    bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], json: str
+) -> None:
+    report, file = tmp_path / 'OUT', json if json == '-' else str(tmp_path / json)
+    words = ['evaluate', str(bag), *SCORES, '--json', file, '--report', str(report)]
+    with full_disk(5000):
+        assert main(words) == 2
+    printed, error = capsys.readouterr()
+    told = [line for line in error.splitlines() if line.startswith('spssn: ')]
+    assert len(told) == 1
+    assert str(report) in told[0]
+    assert 'report in' not in error
+    assert 'Traceback' not in error
+    if json == '-':
+        assert '"miou": ' in printed
+    else:
+        assert 'mIoU' in printed
+        assert '"miou": ' in Path(file).read_text()
+
+
 def test_pictures_of_a_video_are_whole_and_the_video_is_not_there(
     bag: Path,
     random_weights: Path,
