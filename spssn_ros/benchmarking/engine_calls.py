@@ -72,7 +72,7 @@ def stages(engines: Sequence[Engine], frame: NDArray[np.uint8]) -> Calls:
     """Return the parts of OpenVINO's way, if it is among the engines; see `EngineResult`."""
     try:
         from spssn_ros.inference.openvino_backend import OpenVinoBackend
-    except ImportError:
+    except (ImportError, AttributeError):  # missing, broken or old: it is not among them
         return {}
     size = (frame.shape[1], frame.shape[0])
     for engine in engines:

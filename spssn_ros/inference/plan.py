@@ -13,12 +13,13 @@
 # limitations under the License.
 """Which device, backend and precision serve a configuration on this machine."""
 
+import importlib
 import importlib.util
 from dataclasses import dataclass, replace
 
 import torch
 
-from spssn_ros.errors import ConfigError, DeviceError
+from spssn_ros.errors import ConfigError, DeviceError, one_line
 from spssn_ros.inference.backend import Backend
 from spssn_ros.inference.config import BackendName, Device, InferenceConfig, Precision
 from spssn_ros.inference.cpu_precision import cpu_precision
@@ -49,11 +50,10 @@ def plan(config: InferenceConfig) -> Plan:
     """Resolve what is `auto`.
 
     Raises:
-        DeviceError: CUDA or OpenVINO asked for but not there, or a combination that none has.
+        DeviceError: CUDA or OpenVINO asked for but not usable, or a combination that none has.
 
     """
     has_cuda = torch.cuda.is_available()
-    has_openvino = importlib.util.find_spec('openvino') is not None
     device, backend, precision = config.device, config.backend, config.precision
     if device is Device.CUDA and not has_cuda:
         raise DeviceError(
@@ -68,28 +68,54 @@ def plan(config: InferenceConfig) -> Plan:
             )
         backend = BackendName.OPENVINO
     if backend is BackendName.OPENVINO:
-        if not has_openvino:
-            raise DeviceError(
-                "backend is 'openvino' but it is not installed; pip install openvino"
-            )
+        lack = _lack_of_openvino()
+        if lack is not None:
+            raise DeviceError(f"backend is 'openvino' but it {lack.what}; {lack.remedy}")
         if device is Device.CUDA:
             raise DeviceError("backend 'openvino' runs on the CPU; give device 'cpu' or 'auto'")
         device = Device.CPU
     if device is Device.AUTO:
         device = Device.CUDA if has_cuda else Device.CPU
     if backend is BackendName.AUTO:
-        on_cpu = BackendName.OPENVINO if has_openvino else BackendName.TORCH
-        if device is Device.CPU and not has_openvino:
+        # Where a GPU serves, OpenVINO need not even be imported.
+        lack = _lack_of_openvino() if device is Device.CPU else None
+        if lack is not None:
             say_once(
-                'openvino is not installed, so PyTorch runs the network, several times slower; '
-                'pip install openvino'
+                f'openvino {lack.what}, so PyTorch runs the network, several times slower; '
+                f'{lack.remedy}'
             )
+        on_cpu = BackendName.TORCH if lack else BackendName.OPENVINO
         backend = on_cpu if device is Device.CPU else BackendName.TORCH
     if precision is Precision.AUTO:
         precision = Precision.FLOAT16 if device is Device.CUDA else cpu_precision()
     if device is Device.CPU and precision is Precision.FLOAT16:
         raise DeviceError("precision 'float16' needs CUDA; on the CPU give bfloat16 or float32")
     return Plan(device, backend, precision)
+
+
+@dataclass(frozen=True)
+class _Lack:
+    what: str
+    remedy: str
+
+
+def _lack_of_openvino() -> _Lack | None:
+    """Return why OpenVINO cannot serve here, None if it can."""
+    if importlib.util.find_spec('openvino') is None:
+        return _Lack('is not installed', 'pip install openvino')
+    try:
+        _import_openvino()
+    except (ImportError, AttributeError) as error:  # what an old version lacks is either
+        return _Lack(
+            f'cannot be imported ({one_line(error, 300)})',
+            'pip install --upgrade --force-reinstall openvino',
+        )
+    return None
+
+
+def _import_openvino() -> None:
+    """Import all of OpenVINO that serves; that it is there does not say that it loads."""
+    importlib.import_module('spssn_ros.inference.openvino_backend')
 
 
 def create_backend(

@@ -14,6 +14,10 @@
 """Settings of inference are read from text, and the input size follows its rules."""
 
 import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -140,6 +144,7 @@ class Machine:
         self._patch.setattr(
             plan_module.importlib.util, 'find_spec', lambda name: object() if openvino else None
         )
+        self._patch.setattr(plan_module, '_import_openvino', lambda: None)
         self._patch.setattr(cpu_precision, 'cpu_prefers_bfloat16', lambda: bfloat16)
 
 
@@ -179,6 +184,46 @@ def test_a_missing_openvino_is_said_once(
         'openvino is not installed, so PyTorch runs the network, several times slower; '
         'pip install openvino'
     ]
+
+
+@pytest.mark.parametrize(
+    ('package', 'reason'),
+    [
+        ("raise ImportError('libopenvino.so.2500:\\ncannot open')", 'libopenvino.so.2500: cannot'),
+        ("raise ModuleNotFoundError('No module named numpy')", 'No module named numpy'),
+        # As an old version, without the names of today.
+        ('', "cannot import name 'properties'"),
+        ('properties = None', "module 'openvino' has no attribute 'Type'"),
+    ],
+    ids=['library', 'module', 'old', 'older'],
+)
+def test_an_openvino_that_cannot_be_imported(tmp_path: Path, package: str, reason: str) -> None:
+    (tmp_path / 'openvino').mkdir()
+    (tmp_path / 'openvino' / '__init__.py').write_text(package)
+    code = (
+        'from spssn_ros.errors import DeviceError\n'
+        'from spssn_ros.inference import Segmenter\n'
+        "for backend in ('auto', 'auto', 'openvino'):\n"
+        '    try:\n'
+        "        print(Segmenter.from_weights(device='cpu', backend=backend).description)\n"
+        '    except DeviceError as error:\n'
+        '        print(error)\n'
+    )
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, 'PYTHONPATH': path},
+    )
+    first, second, refusal = done.stdout.splitlines()
+    assert first == second
+    assert first.startswith('torch ')
+    assert refusal.startswith(f"backend is 'openvino' but it cannot be imported ({reason}")
+    assert refusal.endswith('); pip install --upgrade --force-reinstall openvino')
+    assert done.stderr.count('openvino cannot be imported (') == 1
+    assert 'Traceback' not in done.stderr
 
 
 def test_what_is_asked_for_is_kept(machine: Machine) -> None:
