@@ -31,7 +31,7 @@ from spssn_ros.inference import InferenceConfig, Segmenter
 from spssn_ros.inference.config import BackendName, Device, Precision, Size
 from spssn_ros.inference.plan import plan
 from spssn_ros.inference.segmenter import wanted_graph
-from spssn_ros.labels import CITYSCAPES
+from spssn_ros.labels import CAMVID, CITYSCAPES, LabelSet
 from spssn_ros.models import (
     Network,
     Normalisation,
@@ -39,6 +39,7 @@ from spssn_ros.models import (
     WeightsInfo,
     create_model,
     load_weights,
+    read_info,
 )
 from spssn_ros.synthetic import StreetScene
 
@@ -143,7 +144,7 @@ def benchmark_engine(config: EngineBenchmark) -> Iterator[EngineResult]:
 
     Raises:
         ConfigError: int8 with weights that hold none, or for none of the sizes, or not for the
-            frames that `score_camvid` would score.
+            frames that `score_camvid` would score; or weights of other classes than these have.
         DatasetError: no CamVid folder as asked for.
         DeviceError: there is none as asked for.
         WeightsError: no such weights file, or not one.
@@ -158,6 +159,7 @@ def benchmark_engine(config: EngineBenchmark) -> Iterator[EngineResult]:
         )
     if config.camvid is not None:
         # What is wrong with it is told before the minutes of measuring.
+        _check_classes(config, read_info(config.weights).label_set)
         for sample in find_camvid(config.camvid, 'val')[:1]:
             _check_size(config, graph, read_pair(sample)[0])
     for name, model, info in _networks(config):
@@ -190,13 +192,14 @@ def score_camvid(config: EngineBenchmark) -> dict[str, Score]:
     """Score every engine with `config.weights` on CamVid's validation frames.
 
     Raises:
-        ConfigError: int8 for another size than the frames'.
+        ConfigError: int8 for another size than the frames', or weights of other classes.
         DatasetError: no such folder, or not CamVid's.
 
     """
     if config.camvid is None:
         return {}
     model, info = load_weights(config.weights)
+    _check_classes(config, info.label_set)
     engines = _engines(model, info, _available(config))
     graph = wanted_graph(config.weights, _asked(config))
     if graph is not None:
@@ -216,6 +219,15 @@ def score_camvid(config: EngineBenchmark) -> dict[str, Score]:
         engine.description: Score(round(matrix.miou(), 4), share, len(samples))
         for engine, matrix, share in zip(engines, matrices, differing, strict=True)
     }
+
+
+def _check_classes(config: EngineBenchmark, label_set: LabelSet) -> None:
+    """Raise ConfigError where the ids of labels and truth would mean different classes."""
+    if label_set.names != CAMVID.names:
+        raise ConfigError(
+            f"{config.weights} has other classes than CamVid's {len(CAMVID)}, so {config.camvid} "
+            'cannot score it; give weights trained on CamVid, or leave camvid out'
+        )
 
 
 def _check_size(

@@ -44,7 +44,7 @@ from spssn_ros.inference import Segmentation, Segmenter
 from spssn_ros.inference.config import Device, Precision
 from spssn_ros.inference.fold_bn import fold_batch_norm
 from spssn_ros.inference.preprocess import FromUint8
-from spssn_ros.labels import LabelSet
+from spssn_ros.labels import CAMVID, LabelSet
 from spssn_ros.models import (
     MODEL_NAMES,
     Normalisation,
@@ -66,9 +66,8 @@ MACHINE_KEYS = {'cpu', 'cores', 'load_1min', 'gpu', 'python', 'torch', 'openvino
 @pytest.fixture(scope='module')
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp('weights') / 'tiny.safetensors'
-    label_set = LabelSet(('road', 'car'), ((250, 0, 0), (0, 250, 0)))
-    model = create_model('spssn', 2, chain_length=1)
-    info = WeightsInfo('spssn', {'chain_length': 1}, label_set, Normalisation(), (64, 48))
+    model = create_model('spssn', len(CAMVID), chain_length=1)
+    info = WeightsInfo('spssn', {'chain_length': 1}, CAMVID, Normalisation(), (64, 48))
     save_weights(path, model, info)
     return path
 
@@ -253,6 +252,29 @@ def test_engine_refuses_integers_of_another_size_than_the_scored_frames(
     config = engine.EngineBenchmark(
         ((64, 48),), str(both), device='cpu', precision='int8', camvid=tmp_path
     )
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        engine.score_camvid(config)
+
+
+def test_engine_refuses_to_score_weights_of_other_classes(
+    benchmark: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_camvid(tmp_path, (64, 48))
+    # As many classes, in another order.
+    label_set = LabelSet(CAMVID.names[::-1], CAMVID.palette[::-1])
+    model = create_model('spssn', len(label_set), chain_length=1)
+    info = WeightsInfo('spssn', {'chain_length': 1}, label_set, Normalisation(), (64, 48))
+    other = tmp_path / 'other.safetensors'
+    save_weights(other, model, info)
+    told = (
+        f"{other} has other classes than CamVid's 11, so {tmp_path} cannot score it; give weights "
+        'trained on CamVid, or leave camvid out'
+    )
+    # It is told before anything is measured.
+    monkeypatch.setattr(engine, 'take_turns', None)
+    arguments = ('--weights', other, '--sizes', '64x48', '--device', 'cpu')
+    assert benchmark('engine', *arguments, '--camvid', tmp_path, status=2) == f'spssn: {told}\n'
+    config = engine.EngineBenchmark(((64, 48),), str(other), device='cpu', camvid=tmp_path)
     with pytest.raises(ConfigError, match=re.escape(told)):
         engine.score_camvid(config)
 
