@@ -39,7 +39,8 @@ def read_label_set(path: Path) -> LabelSet:
     """
     file = path / CLASS_LIST if path.is_dir() else path
     try:
-        text = read_plain(file).decode()
+        # Editors on Windows begin a file with a mark, which is no part of the first name.
+        text = read_plain(file).decode('utf-8-sig')
     except OSError as error:
         raise DatasetError(
             f'cannot read class list {file}: {error.strerror}; write one class a line, NAME or '

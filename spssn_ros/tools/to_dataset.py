@@ -152,7 +152,8 @@ class DatasetTarget:
     def write_class_list(self) -> None:
         """Write what the ids mean, where the layout has a place for it."""
         if self.layout is Layout.FOLDER:
-            (self.folder / CLASS_LIST).write_text(class_list(self.label_set))
+            text = class_list(self.label_set)
+            (self.folder / CLASS_LIST).write_text(text, encoding='utf-8')
 
     @property
     def _split(self) -> Path:

@@ -136,6 +136,14 @@ def test_a_class_list_reads_back_as_it_was(tmp_path: Path, label_set: LabelSet) 
     assert read_label_set(file) == label_set
 
 
+@pytest.mark.parametrize('text', ['traffic light 250 170 30\nroad 128 64 128\n', '# two\na\nb'])
+def test_the_mark_before_a_class_list_is_no_part_of_it(tmp_path: Path, text: str) -> None:
+    plain, marked = tmp_path / 'plain.txt', tmp_path / 'marked.txt'
+    plain.write_text(text, encoding='utf-8')
+    marked.write_text(text, encoding='utf-8-sig')
+    assert read_label_set(marked) == read_label_set(plain)
+
+
 def test_classes_without_colours_get_some(tmp_path: Path) -> None:
     file = tmp_path / 'classes.txt'
     file.write_text('# two classes\n\nmy class\r\nlane 2\n')

@@ -13,7 +13,10 @@
 # limitations under the License.
 """`spssn convert` from the command line: what is written, and what bad input says."""
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,7 +29,7 @@ from spssn_ros.bags.reader import BagReader
 from spssn_ros.bags.stamps import header_stamp_ns
 from spssn_ros.bags.writer import BagWriter
 from spssn_ros.datasets.camvid import find_camvid, read_pair
-from spssn_ros.datasets.folder import find_folder
+from spssn_ros.datasets.folder import find_folder, read_label_set
 from spssn_ros.imaging import decode_compressed, to_labels, to_rgb, view
 from spssn_ros.tools.main import main
 
@@ -170,6 +173,27 @@ def test_bag_to_data_set(tmp_path: Path, camvid: Path, convert: Callable[..., st
         np.testing.assert_array_equal(written[..., ::-1], image)
         written = cv2.imread(str(tmp_path / 'set' / 'labels' / name), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(written, labels)
+
+
+def test_class_names_are_written_in_any_locale(tmp_path: Path) -> None:
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.write_image(IMAGE, 1, 'f', np.zeros((2, 3, 3), np.uint8))
+        bag.write_image(LABEL, 1, 'f', np.zeros((2, 3), np.uint8))
+    (tmp_path / 'mine.txt').write_text('Straße 9 8 7\n', encoding='utf-8')
+    words = ['bag', tmp_path / 'bag', '--classes', tmp_path / 'mine.txt']
+    words += ['--dataset', tmp_path / 'set']
+    code = 'import sys; from spssn_ros.tools.main import main; sys.exit(main(sys.argv[1:]))'
+    # ASCII, unless something else is asked for.
+    locale = {'LC_ALL': 'C', 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0'}
+    done = subprocess.run(
+        [sys.executable, '-c', code, 'convert', *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path)), **locale},
+    )
+    assert done.returncode == 0, done.stderr
+    assert read_label_set(tmp_path / 'set').names == ('Straße',)
 
 
 def test_frames_are_paired_by_exact_stamp(tmp_path: Path, convert: Callable[..., str]) -> None:
