@@ -16,11 +16,15 @@
 import csv
 import io
 import json
+import warnings
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from spssn_ros.evaluation import ConfusionMatrix
@@ -34,7 +38,13 @@ from spssn_ros.evaluation.report import (
     print_scores,
     write_report,
 )
-from spssn_ros.evaluation.report.figures import Scheme, confusion_figure, timeline_figure, to_svg
+from spssn_ros.evaluation.report.figures import (
+    Scheme,
+    confusion_figure,
+    timeline_figure,
+    to_png,
+    to_svg,
+)
 from spssn_ros.evaluation.report.rows import further_columns, further_figures, further_groups, rows
 from spssn_ros.evaluation.result import EvaluationResult, write_text
 from spssn_ros.labels import LabelSet
@@ -281,10 +291,49 @@ def test_the_curves_show_every_source_and_mark_the_worst(three_classes: LabelSet
     assert marks['1'] == (0.0, pytest.approx(100 / 3))
 
 
+def test_a_point_without_neighbours_is_seen(three_classes: LabelSet) -> None:
+    gallery = Gallery(three_classes)
+    # The recording pauses before the second last frame and before the last one.
+    for second in (*range(80), 200, 400):
+        gallery.offer(second * SECOND, None, TRUTH, PREDICTION, Source('bag'))
+    figure = timeline_figure(gallery, Scheme.LIGHT)
+    (axes,) = figure.axes
+    line = axes.lines[0]
+    assert line.get_marker() == 'o'
+    marked = line.get_markevery()
+    assert line.get_xdata()[marked].tolist() == [200, 400]
+    ElementTree.fromstring(to_svg(figure))
+
+
+@pytest.mark.parametrize('count', [1, 2, 11, 60])
+@pytest.mark.parametrize('letter', ['W', 'm', 'a', '$'])
+def test_long_names_leave_the_confusion_matrix_its_room(count: int, letter: str) -> None:
+    names = tuple(f'{number}{letter * 62}' for number in range(count))
+    matrix = ConfusionMatrix(count)
+    label_set = LabelSet(names, ((0, 0, 0),) * count)
+    figure = confusion_figure(EvaluationResult(label_set, matrix), Scheme.LIGHT)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        figure.draw_without_rendering()
+    (axes,) = figure.axes
+    shown = axes.get_yticklabels()[0].get_text().replace('\\', '')
+    assert shown == f'0{letter * 22}…'
+    sides = figure.get_size_inches() * axes.get_position().size
+    assert min(sides) > min(0.25 * count, 5)
+
+
+@pytest.mark.parametrize('to_file', [to_svg, to_png])
+def test_a_character_that_the_font_lacks_is_not_told(
+    to_file: Callable[[Figure], bytes], recwarn: pytest.WarningsRecorder
+) -> None:
+    label_set = LabelSet(('道路', '車'), ((0, 0, 0),) * 2)
+    result = EvaluationResult(label_set, ConfusionMatrix(2))
+    assert to_file(confusion_figure(result, Scheme.LIGHT))
+    assert [str(warning.message) for warning in recwarn] == []
+
+
 @pytest.mark.parametrize('name', ['$x^{2$', 'a\nb\x1b', '\udcff', '<b>&'])
 def test_no_name_breaks_the_drawings(name: str, three_classes: LabelSet) -> None:
-    import xml.etree.ElementTree as ElementTree
-
     label_set = LabelSet((name, 'b', 'c'), three_classes.palette)
     gallery = Gallery(label_set)
     for bag in (name, 'other'):

@@ -14,10 +14,11 @@
 """The report's drawings: the confusion matrix, and scores over time."""
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,15 @@ if TYPE_CHECKING:
 
 _MOST_NUMBERED = 40
 """Classes up to which every cell of the confusion matrix has room for its number."""
+
+_LONGEST_NAME = 24
+"""Characters of a class's name beside the confusion matrix, which longer ones would push away."""
+
+_USUAL_NAME = 12
+"""Characters for which the confusion matrix has room anyway."""
+
+_MOST_MARKED = 60
+"""Points of a curve up to which each of them has a marker."""
 
 _MOST_NAMED = 6
 """Curves up to which colours and a legend tell them apart."""
@@ -75,7 +85,7 @@ def confusion_figure(result: EvaluationResult, scheme: Scheme) -> 'Figure':
     from matplotlib.colors import LinearSegmentedColormap
 
     colors = scheme.value
-    counts, names = result.matrix.counts, [_plain(name) for name in result.label_set.names]
+    counts, names = result.matrix.counts, [_short(name) for name in result.label_set.names]
     columns = list(names)
     if result.matrix.unknown.any():
         counts = np.hstack([counts, result.matrix.unknown[:, None]])
@@ -83,6 +93,8 @@ def confusion_figure(result: EvaluationResult, scheme: Scheme) -> 'Figure':
     share = counts / np.maximum(1, counts.sum(1))[:, None]
     numbered = len(names) <= _MOST_NUMBERED
     side = 1.9 + (0.42 * len(names) if numbered else 8.0)
+    # The names take of both sides, all the more of the few cells of few classes.
+    side += 0.1 * max(0, max(map(len, names)) - _USUAL_NAME)
     figure, axes = _new_figure(side, side, scheme)
     axes.pcolormesh(
         share,
@@ -127,7 +139,9 @@ def timeline_figure(gallery: Gallery, scheme: Scheme) -> 'Figure':
             color=colors.curves[0 if many else number % len(colors.curves)],
             alpha=0.5 if many else 1.0,
             linewidth=1.4,
-            marker='o' if len(curve.windows) <= 60 else None,
+            marker='o',
+            # Of many points only those that no line leads to, which would not be seen at all.
+            markevery=None if len(curve.windows) <= _MOST_MARKED else _alone(scores),
             markersize=2.8,
             label=_plain(names[source]),
         )
@@ -206,15 +220,22 @@ def source_names(sources: Sequence[Source] | Mapping[Source, object]) -> dict[So
 def to_svg(figure: 'Figure') -> bytes:
     """Return the drawing as an SVG file with a transparent background."""
     file = io.BytesIO()
-    figure.savefig(file, format='svg', transparent=True, metadata={'Date': None})
+    _save(figure, file, format='svg', transparent=True, metadata={'Date': None})
     return file.getvalue()
 
 
 def to_png(figure: 'Figure') -> bytes:
     """Return the drawing as a PNG file on paper."""
     file = io.BytesIO()
-    figure.savefig(file, format='png', dpi=150)
+    _save(figure, file, format='png', dpi=150)
     return file.getvalue()
+
+
+def _save(figure: 'Figure', file: io.BytesIO, **how: Any) -> None:
+    with warnings.catch_warnings():
+        # A character that the font lacks is drawn as a box; nobody can do more about it.
+        warnings.simplefilter('ignore', UserWarning)
+        figure.savefig(file, **how)
 
 
 def _new_figure(width: float, height: float, scheme: Scheme) -> tuple['Figure', 'Axes']:
@@ -274,6 +295,19 @@ def _broken_at_gaps(
         return seconds, scores
     pauses = np.flatnonzero(steps > 5 * np.median(steps)) + 1
     return np.insert(seconds, pauses, np.nan), np.insert(scores, pauses, np.nan)
+
+
+def _alone(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which points have no neighbour that a line could lead to."""
+    known = np.pad(np.isfinite(scores), 1)
+    return known[1:-1] & ~known[:-2] & ~known[2:]
+
+
+def _short(name: str) -> str:
+    """Return a class's name with room beside the confusion matrix, as `_plain` text."""
+    if len(name) > _LONGEST_NAME:
+        name = name[: _LONGEST_NAME - 1] + '…'
+    return _plain(name)
 
 
 def _plain(text: str) -> str:
