@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spssn_ros import __version__
-from spssn_ros.errors import SpssnError
+from spssn_ros.errors import SpssnError, one_line
 from spssn_ros.files import explain
 from spssn_ros.tools import (
     average,
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Raises:
         SystemExit: a usage error, with 2; after --help and --version, with 0.
-        SpssnError, OSError: with --debug, what is told in one line otherwise.
+        SpssnError, OSError, ImportError: with --debug, what is told in one line otherwise.
 
     """
     words = list(sys.argv[1:] if argv is None else argv)
@@ -104,6 +104,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.debug:
             raise
         print(f'spssn: {_in_words(error)}', file=sys.stderr)
+        return 2
+    except ImportError as error:
+        if args.debug:
+            raise
+        print(
+            f'spssn: a package that this needs cannot be imported ({one_line(error, 300)}); '
+            'install it (the files in requirements/ name versions)',
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         return 130

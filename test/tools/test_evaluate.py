@@ -235,6 +235,26 @@ def test_a_full_disk(
     assert option == '--report' or not target.exists()
 
 
+def test_a_missing_package_is_one_line_and_costs_no_scores(
+    bag: Path,
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, 'matplotlib', None)
+    command = ['evaluate', str(bag), *ENGINE, '--weights', str(weights), '--json', '-']
+    assert main([*command, '--report', str(tmp_path / 'report')]) == 2
+    said = capsys.readouterr()
+    assert json.loads(said.out)['frames'] > 0
+    assert said.err.startswith('spssn: a package that this needs cannot be imported (')
+    assert 'matplotlib' in said.err
+    assert said.err.endswith('install it (the files in requirements/ name versions)\n')
+    assert said.err.count('\n') == 1
+    with pytest.raises(ImportError):
+        main([*command, '--report', str(tmp_path / 'report'), '--debug'])
+
+
 def test_several_cameras_add_up(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
