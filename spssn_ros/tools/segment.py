@@ -107,7 +107,9 @@ def _check_output(folder: Path, source: Path) -> None:
             f'{folder} holds a data set, whose labels would be replaced; give another --output'
         )
     for name in _FOLDERS:
-        if source.resolve().is_relative_to((folder / name).resolve()):
+        # Unlike Path.resolve it takes links that lead in a circle, which are told of elsewhere.
+        inside = os.path.realpath(folder / name)
+        if Path(os.path.realpath(source)).is_relative_to(inside):
             raise ConfigError(f'{source} lies in {folder / name}; give another --output')
         if next((folder / name).glob('*.png'), None) and not (folder / CLASSES).exists():
             raise ConfigError(

@@ -442,7 +442,7 @@ def test_node(
     def benchmark_node(*arguments: Any) -> Any:
         size, rates, seconds, weights, input_size = arguments
         asked.append((size, rates, seconds, Path(weights).name, input_size))
-        if weights != 'w':
+        if weights != 'spssn_street':
             info = load_weights(weights)[1]
             assert (info.model, len(info.label_set)) == ('fast_scnn', 19)
         lost = NodeTiming(60.0, answered=0, latency_ms=Percentiles.of([]), engine_ms=math.nan)
@@ -455,26 +455,35 @@ def test_node(
     module.benchmark_node = benchmark_node  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     path = tmp_path / 'node.json'
-    arguments = ('--sizes', '64x48,96x64', '--rate', '5,60', '--seconds', 2, '--weights', 'w')
+    arguments = (
+        '--sizes',
+        '64x48,96x64',
+        '--rate',
+        '5,60',
+        '--seconds',
+        2,
+        '--weights',
+        'spssn_street',
+    )
     said = benchmark('node', *arguments, '--models', 'fast_scnn', '--json', path)
     assert asked == [
         (size, (5.0, 60.0), 2.0, weights, 'auto')
-        for weights in ('w', 'fast_scnn.safetensors')
+        for weights in ('spssn_street', 'fast_scnn.safetensors')
         for size in ((64, 48), (96, 64))
     ]
     lines = [re.split(r' *│ *', line)[1:-1] for line in said.splitlines() if line.startswith('│')]
     assert lines[0] == [
-        *('w', '64x48', 'one by one', '10', '9', '10.0%'),
+        *('spssn_street', '64x48', 'one by one', '10', '9', '10.0%'),
         *('30.2', '41.0', '42.0', '25.0', '5.2'),
     ]
-    assert lines[2] == ['w', '64x48', '60', '10', '0', '10.0%', '', '', '', '', '']
+    assert lines[2] == ['spssn_street', '64x48', '60', '10', '0', '10.0%', '', '', '', '', '']
     report = json.loads(path.read_text())
     assert report.keys() == {'benchmark', 'machine', 'settings', 'results', 'peaks'}
     assert report['machine'].keys() == MACHINE_KEYS
     settings = report['settings']
     assert 'both ways' in settings.pop('method')
     assert settings == {
-        'weights': 'w',
+        'weights': 'spssn_street',
         'models': ['fast_scnn'],
         'rate_hz': [5, 60],
         'seconds': 2,
@@ -482,7 +491,7 @@ def test_node(
     }
     assert len(report['results']) == 4 * 3
     assert report['results'][1] == {
-        'network': 'w',
+        'network': 'spssn_street',
         'size': '64x48',
         'rate_hz': 5,
         'published': 10,
