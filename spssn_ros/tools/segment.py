@@ -102,7 +102,7 @@ def _check_output(folder: Path, source: Path) -> None:
         ConfigError: the folder holds a data set, labels of another origin, or the input.
 
     """
-    if (folder / CLASS_LIST).exists() or (folder / 'images').is_dir():
+    if (folder / CLASS_LIST).exists():
         raise ConfigError(
             f'{folder} holds a data set, whose labels would be replaced; give another --output'
         )

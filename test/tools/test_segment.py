@@ -121,6 +121,7 @@ def test_nothing_of_another_origin_is_replaced(tmp_path: Path, segment: Segment)
     for name in ('yard/images/a.png', 'yard/labels/a.png', 'mine/overlays/a.png', 'b.png'):
         save(tmp_path / name, picture(0))
     yard, mine = tmp_path / 'yard', tmp_path / 'mine'
+    (yard / 'classes.txt').write_text('road')
     kept = {path: path.read_bytes() for path in tmp_path.rglob('*.png')}
     for source, output, reason in (
         (yard / 'images', yard, 'yard holds a data set, whose labels would be replaced; give'),
@@ -130,6 +131,9 @@ def test_nothing_of_another_origin_is_replaced(tmp_path: Path, segment: Segment)
         _, errors = segment(source, '--output', output, status=2)
         assert reason in errors
         assert errors.count('\n') == 1
+    (yard / 'classes.txt').unlink()
+    _, errors = segment(yard / 'images', '--output', yard, status=2)
+    assert 'yard/labels holds images that are not of an earlier run' in errors
     assert {path: path.read_bytes() for path in tmp_path.rglob('*.png')} == kept
 
 
