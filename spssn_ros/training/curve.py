@@ -14,6 +14,7 @@
 """The learning curve: a CSV file, TensorBoard's events where it is installed, and a picture."""
 
 import csv
+import importlib.util
 import io
 import math
 import os
@@ -51,11 +52,15 @@ class Curve:
             lines = self.path.read_text(encoding='utf-8').splitlines(keepends=True)
             done = [line for line in lines[1:] if line.endswith('\n') and _epoch(line) <= epochs]
             write_text(self.path, ''.join([*lines[:1], *done]))
+        # Told now, not after hours of training.
+        self._draws = importlib.util.find_spec('matplotlib') is not None
+        if not self._draws:
+            self.note = 'Matplotlib is not installed (pip install matplotlib): no curve.png. '
         self._writer: Any = None
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            self.note = 'TensorBoard is not installed (pip install tensorboard): curve.csv only'
+            self.note += 'TensorBoard is not installed (pip install tensorboard): no tensorboard/'
             return
         self._writer = SummaryWriter(str(folder / EVENTS), purge_step=epochs + 1)
 
@@ -80,7 +85,7 @@ class Curve:
         if self._writer is not None:
             self._writer.close()
         # Someone may have removed that of a run which has ended.
-        if self.path.exists():
+        if self._draws and self.path.exists():
             draw_curve(self.path, self.folder / PICTURE)
 
 

@@ -90,3 +90,14 @@ def test_without_tensorboard_the_table_remains(
     curve.close()
     assert 'pip install tensorboard' in curve.note
     assert {path.name for path in tmp_path.iterdir()} == {'curve.csv', 'curve.png'}
+
+
+def test_without_matplotlib_a_run_ends_without_a_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, 'matplotlib', None)
+    curve = record(tmp_path, 0, range(1, 3))
+    curve.close()
+    assert 'pip install matplotlib' in curve.note
+    assert (tmp_path / 'curve.csv').exists()
+    assert not (tmp_path / 'curve.png').exists()
