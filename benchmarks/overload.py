@@ -43,6 +43,7 @@ from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.nodes import qos
 from spssn_ros.nodes.children import check_alive, isolate, started
 from spssn_ros.nodes.messages import image_message
+from spssn_ros.nodes.params_file import parameter_words
 from spssn_ros.runtime import Percentiles
 from spssn_ros.synthetic import StreetScene
 
@@ -277,8 +278,8 @@ def judge(result: dict[str, Any], margin_ms: float, growth_mb: float) -> list[st
 
 def overload(arguments: argparse.Namespace) -> dict[str, Any]:
     """Run every phase; return the measurements."""
-    options = ['--ros-args', '-p', f'weights:={arguments.weights}', '--log-level', 'error']
-    options += ['-p', f'backend:={arguments.backend}', '-p', 'input_size:=native']
+    given = {'weights': arguments.weights, 'backend': arguments.backend, 'input_size': 'native'}
+    options = ['--ros-args', *parameter_words(given), '--log-level', 'error']
     phases: dict[str, Any] = {}
     with started('segment_node', options) as process:
         watcher = Watcher(arguments.size, process.pid)

@@ -43,6 +43,7 @@ from spssn_ros.nodes import qos
 from spssn_ros.nodes.camera import IMAGE_OUTPUTS, mask_topic
 from spssn_ros.nodes.children import isolate, started
 from spssn_ros.nodes.messages import image_message
+from spssn_ros.nodes.params_file import parameter_words
 from spssn_ros.runtime import Percentiles
 from spssn_ros.synthetic import StreetScene
 
@@ -83,9 +84,8 @@ def measure(
 ) -> dict[str, Any]:
     """Run node and cameras with these outputs subscribed to; return counts, latency and CPU."""
     cameras = [name for name in rates_hz if name]
-    options = ['-p', f'weights:={arguments.weights}', '--log-level', 'error']
-    if cameras:
-        options += ['-p', f'cameras:=[{", ".join(cameras)}]']
+    given = {'weights': arguments.weights, **({'cameras': cameras} if cameras else {})}
+    options = [*parameter_words(given), '--log-level', 'error']
     command = [sys.executable, __file__, '--size', arguments.size]
     command += ['--publish', json.dumps(rates_hz)]
     with started('segment_node', ['--ros-args', *options]) as process:
@@ -208,7 +208,8 @@ def main() -> None:
 
 def measure_without_camera(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the CPU share of the node while nothing comes in."""
-    options = ['--ros-args', '-p', f'weights:={arguments.weights}', '--log-level', 'error']
+    given = parameter_words({'weights': arguments.weights})
+    options = ['--ros-args', *given, '--log-level', 'error']
     with started('segment_node', options) as process:
         time.sleep(2 * SETTLE_S)
         cpu, start = cpu_seconds(process.pid), time.monotonic()

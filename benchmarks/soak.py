@@ -43,6 +43,7 @@ from sensor_msgs.msg import Image
 from spssn_ros.nodes import qos
 from spssn_ros.nodes.children import check_alive, isolate, started
 from spssn_ros.nodes.messages import image_message
+from spssn_ros.nodes.params_file import parameter_words
 from spssn_ros.runtime import Percentiles
 from spssn_ros.synthetic import StreetScene
 
@@ -314,8 +315,8 @@ def write(samples: list[Sample], output: Path) -> None:
 
 def soak(arguments: argparse.Namespace) -> list[Sample]:
     """Run the node and the trouble; return the samples taken."""
-    options = ['-p', f'weights:={arguments.weights[0]}', '-p', f'cameras:=[{", ".join(CAMERAS)}]']
-    options += ['-p', f'backend:={arguments.backend}', '--log-level', 'fatal']
+    given = {'weights': arguments.weights[0], 'cameras': CAMERAS, 'backend': arguments.backend}
+    options = [*parameter_words(given), '--log-level', 'fatal']
     samples: list[Sample] = []
     with started('segment_node', ['--ros-args', *options]) as process:
         trouble = Trouble(arguments.seed, arguments.weights)

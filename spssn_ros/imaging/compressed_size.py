@@ -23,7 +23,8 @@ _PNG_START = b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR'
 _JPEG_START = b'\xff\xd8\xff'
 FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """SOF0 to SOF15; C4, C8 and CC mark something else."""
-_SCAN = 0xDA
+SCAN = 0xDA
+"""SOS, behind whose header are pixels."""
 # Markers that no segment follows: TEM, RST0 to RST7, SOI; and filling.
 _LONE = frozenset((0x01, 0xFF, *range(0xD0, 0xD9)))
 # Metadata fill a few segments, colour profiles some dozens; more is an attempt to waste time.
@@ -66,7 +67,7 @@ def jpeg_segments(data: memoryview) -> Iterator[tuple[int, int, int]]:
             continue
         end = position + int.from_bytes(data[position : position + 2], 'big')
         yield marker, position, end
-        if marker == _SCAN:
+        if marker == SCAN:
             return
         position = end
 

@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spssn_ros.imaging.compressed_size import FRAME_HEADERS, jpeg_segments
+from spssn_ros.imaging.compressed_size import FRAME_HEADERS, SCAN, jpeg_segments
 
 try:
     from simplejpeg import decode_jpeg as _decode
@@ -41,7 +41,7 @@ _RESTART = re.compile(rb'\xff([\xd0-\xd7])')
 _END = b'\xff\xd9'
 # IP cameras write 0 where a sequential JPEG has but one value.
 _NO_SPECTRUM = 'Invalid SOS parameters for sequential JPEG'
-_SCAN, _INTERVAL = 0xDA, 0xDD
+_INTERVAL = 0xDD
 _SPECTRUM = b'\x00\x3f\x00'
 
 
@@ -121,6 +121,6 @@ def _with_spectrum(data: memoryview) -> memoryview:
 def _scan_start(data: memoryview) -> int:
     """Return where the first scan's pixels begin, behind its header."""
     for marker, _, end in jpeg_segments(data):
-        if marker == _SCAN:
+        if marker == SCAN:
             return end
     return len(data)

@@ -28,7 +28,7 @@ from spssn_ros.errors import SpssnError
 from spssn_ros.nodes import qos
 from spssn_ros.nodes.children import Process, check_alive, isolate, started
 from spssn_ros.nodes.messages import image_message
-from spssn_ros.nodes.params_file import parameter_text
+from spssn_ros.nodes.params_file import parameter_words
 from spssn_ros.runtime import Percentiles, keep_freed_memory
 from spssn_ros.synthetic import StreetScene
 
@@ -111,12 +111,9 @@ def benchmark_node(
     isolate()
     # The camera's own cost belongs to no node.
     keep_freed_memory()
-    parameters = (
-        f'weights:={parameter_text(weights)}',
-        f'input_size:={input_size}',
-        'diagnostics_period:=0.2',
+    arguments = parameter_words(
+        {'weights': weights, 'input_size': input_size, 'diagnostics_period': 0.2}
     )
-    arguments = [word for text in parameters for word in ('-p', text)]
     with started('segment_node', ['--ros-args', *arguments, '--log-level', 'error']) as process:
         link = _Link(process, size)
         try:

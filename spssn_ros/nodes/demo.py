@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from spssn_ros.errors import SpssnError
 from spssn_ros.nodes.children import Process, check_alive, isolate, started
 from spssn_ros.nodes.listen import OverlayListener
-from spssn_ros.nodes.params_file import parameter_text
+from spssn_ros.nodes.params_file import parameter_words
 
 READY_TIMEOUT_S = 120.0
 
@@ -100,7 +100,7 @@ def _segment_arguments(job: DemoJob) -> list[str]:
     transport = 'compressed' if job.compressed else 'raw'
     return [
         *('--ros-args', '-r', f'{topic}:={job.image_topic}'),
-        *('-p', f'weights:={parameter_text(job.weights)}', '-p', f'transport:={transport}'),
+        *parameter_words({'weights': job.weights, 'transport': transport}),
     ]
 
 
@@ -108,11 +108,10 @@ def _evaluate_arguments(job: DemoJob) -> list[str]:
     # Only raw images enter the report's pictures; a compressed topic has another type.
     image = [] if job.compressed else ['-r', f'image:={job.image_topic}']
     given = {'weights': job.weights, 'report': str(job.report), 'json': str(job.json)}
-    parameters = (('-p', f'{name}:={parameter_text(text)}') for name, text in given.items())
     return [
         *('--ros-args', '-r', 'label:=/segment_node/label', *image),
         *('-r', f'label_truth:={job.label_topic}'),
-        *(word for pair in parameters for word in pair),
+        *parameter_words(given),
     ]
 
 

@@ -22,7 +22,7 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 
 from spssn_ros.errors import ConfigError
-from spssn_ros.nodes.params_file import parameter_text
+from spssn_ros.nodes.params_file import parameter_words
 
 PARAMETERS: dict[str, tuple[str | float, str]] = {
     'mode': ('live', 'live: score topics; offline: score bags and exit'),
@@ -139,8 +139,6 @@ class EvaluateParameters:
         words = ['ros2', 'run', 'spssn_ros', 'evaluate_node', '--ros-args']
         for topic in topics:
             words += ['-r', f'{topic}:={self._node.resolve_topic_name(topic)}']
-        for name, (default, _) in PARAMETERS.items():
-            value = self._node.get_parameter(name).value
-            if value != default:
-                words += ['-p', f'{name}:={parameter_text(value)}']
-        return shlex.join(words)
+        values = {name: self._node.get_parameter(name).value for name in PARAMETERS}
+        changed = {n: value for n, value in values.items() if value != PARAMETERS[n][0]}
+        return shlex.join([*words, *parameter_words(changed)])

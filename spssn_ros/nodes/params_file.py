@@ -15,6 +15,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,13 @@ def _matches(pattern: str, node: str) -> bool:
     return re.fullmatch(''.join(parts), node) is not None
 
 
-def parameter_text(value: object) -> str:
-    """Return a value as `-p name:=` takes it: YAML, quoted only where it must be."""
+def parameter_words(values: Mapping[str, object]) -> list[str]:
+    """Return the words of a command line, behind `--ros-args`, that give a node parameters."""
+    return [word for name, value in values.items() for word in ('-p', f'{name}:={_text(value)}')]
+
+
+def _text(value: object) -> str:
+    """Return a value in YAML, quoted only where it must be."""
     if isinstance(value, str) and _is_plain(value):
         return value
     return json.dumps([] if value is None else value, ensure_ascii=False)

@@ -19,17 +19,18 @@ import re
 import shutil
 from pathlib import Path
 
-from spssn_ros.bags.labelled import IMAGE_TOPIC, INSTANCE_TOPIC, LABEL_TOPIC, write_street_bag
-from spssn_ros.bags.reader import BagReader, TopicInfo
+from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC, write_street_bag
+from spssn_ros.bags.reader import BagReader
 from spssn_ros.errors import BagError, ConfigError
 from spssn_ros.evaluation.report import clear_report
 from spssn_ros.files import check_folder_target
 from spssn_ros.imaging import write_png
 from spssn_ros.models import find_weights
 from spssn_ros.synthetic import StreetScene
+from spssn_ros.tools.frames import only_camera
 
-_IMAGE = 'sensor_msgs/msg/Image'
 _COMPRESSED = 'sensor_msgs/msg/CompressedImage'
+_WHICH = 'say which one is the camera with IMAGE_TOPIC= (or --image-topic)'
 _STREET_RATE_HZ = 15.0
 _OVERLAY = re.compile(r'overlay_\d+\.png')
 
@@ -143,24 +144,9 @@ def _topics(path: Path, image_topic: str, label_topic: str) -> tuple[str, str, b
         topics = bag.topics
         if not label_topic and LABEL_TOPIC in topics:
             label_topic = LABEL_TOPIC
-        image_topic = image_topic or _only_camera(path, topics, label_topic)
+        image_topic = image_topic or only_camera(bag, label_topic, _WHICH)
         bag.require_images(*(topic for topic in (image_topic, label_topic) if topic))
     return image_topic, label_topic, topics[image_topic].type == _COMPRESSED
-
-
-def _only_camera(path: Path, topics: dict[str, TopicInfo], label_topic: str) -> str:
-    cameras = [
-        name
-        for name, info in topics.items()
-        if info.type in (_IMAGE, _COMPRESSED) and name not in (label_topic, INSTANCE_TOPIC)
-    ]
-    if len(cameras) != 1:
-        raise BagError(
-            f'bag {path} has {len(cameras)} image topics'
-            + (f' ({", ".join(cameras)})' if cameras else '')
-            + '; say which one is the camera with IMAGE_TOPIC= (or --image-topic)'
-        )
-    return cameras[0]
 
 
 def _print_summary(scores: dict[str, object]) -> None:

@@ -183,7 +183,7 @@ def _video_frames(path: Path, capture: cv2.VideoCapture) -> Iterator[Frame]:
 @contextmanager
 def _bag(path: Path, image_topic: str) -> Iterator[FrameSource]:
     with BagReader(path) as bag:
-        topic = image_topic or _only_camera(bag)
+        topic = image_topic or only_camera(bag, LABEL_TOPIC, 'say which one with --image-topic')
         bag.require_images(topic)
         info = bag.topics[topic]
         if not info.count:
@@ -191,17 +191,23 @@ def _bag(path: Path, image_topic: str) -> Iterator[FrameSource]:
         yield FrameSource(info.count, _bag_rate_hz(bag, topic), _bag_frames(bag, topic))
 
 
-def _only_camera(bag: BagReader) -> str:
+def only_camera(bag: BagReader, label_topic: str, remedy: str) -> str:
+    """Return the one topic of images that is a camera's, not the truth's.
+
+    Raises:
+        BagError: there are several, or none; it ends with the remedy.
+
+    """
     cameras = [
         name
         for name, info in bag.topics.items()
-        if info.type in IMAGE_TYPES and name not in (LABEL_TOPIC, INSTANCE_TOPIC)
+        if info.type in IMAGE_TYPES and name not in (label_topic, INSTANCE_TOPIC)
     ]
     if len(cameras) != 1:
         raise BagError(
             f'bag {bag.path} has {len(cameras)} image topics'
             + (f' ({", ".join(cameras)})' if cameras else '')
-            + '; say which one with --image-topic'
+            + f'; {remedy}'
         )
     return cameras[0]
 
