@@ -27,13 +27,14 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
 from spssn_ros.errors import SpssnError, one_line
-from spssn_ros.runtime import keep_freed_memory
+from spssn_ros.runtime import keep_freed_memory, lost_interrupts_raised_again
 
 N = TypeVar('N', bound=Node)
 
 _LOOK_S = 1.0
 
 
+@lost_interrupts_raised_again()
 def run_node(
     name: str,
     create: Callable[[], N],

@@ -14,6 +14,7 @@
 """Threads and counters that know neither torch nor images."""
 
 from spssn_ros.runtime.causes import Causes
+from spssn_ros.runtime.interrupts import lost_interrupts_raised_again
 from spssn_ros.runtime.mailbox import Mailbox, SlotCounts
 from spssn_ros.runtime.map_ahead import map_ahead
 from spssn_ros.runtime.memory import give_back_freed_memory, keep_freed_memory
@@ -32,5 +33,6 @@ __all__ = [
     'Worker',
     'give_back_freed_memory',
     'keep_freed_memory',
+    'lost_interrupts_raised_again',
     'map_ahead',
 ]

@@ -23,6 +23,7 @@ from typing import Any
 from spssn_ros import __version__
 from spssn_ros.errors import SpssnError, one_line
 from spssn_ros.files import explain
+from spssn_ros.runtime import lost_interrupts_raised_again
 from spssn_ros.tools import (
     average,
     benchmark,
@@ -99,7 +100,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # For what records how it came about.
     args.command_line = shlex.join(['spssn', *words])
     try:
-        status: int = args.func(args)
+        with lost_interrupts_raised_again():
+            status: int = args.func(args)
     except (SpssnError, OSError) as error:
         if args.debug:
             raise

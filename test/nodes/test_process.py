@@ -51,3 +51,42 @@ def test_a_node_without_messages_notices_the_end_of_its_context() -> None:
         check=False,
     )
     assert done.stdout == 'stopped\nstatus 0\n', done.stderr
+
+
+LOST_SIGNAL = """
+import ctypes
+import signal
+import time
+from rclpy.node import Node
+from spssn_ros.nodes.process import run_node
+
+@ctypes.CFUNCTYPE(None)
+def compiled():
+    signal.raise_signal(signal.SIGINT)
+
+def start(node):
+    compiled()
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        time.sleep(0.01)
+
+def stop(node):
+    print('stopped')
+    return True
+
+# Who starts tests in the background has them ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+print('status', run_node('busy', lambda: Node('busy'), start, stop, None, 130))
+"""
+
+
+def test_a_signal_that_a_library_swallows_at_the_start_ends_the_node_all_the_same() -> None:
+    done = subprocess.run(
+        [sys.executable, '-c', LOST_SIGNAL],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ('stopped\nstatus 130\n', '')

@@ -14,7 +14,10 @@
 """The command line itself: --debug anywhere, usage errors in one line."""
 
 import argparse
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -101,3 +104,39 @@ def test_every_help_that_an_error_names_is_there(capsys: pytest.CaptureFixture[s
             main([*words, '--help'])
         assert caught.value.code == 0
         assert f'usage: {prog} [-h] [--debug]' in capsys.readouterr().out
+
+
+LOST_CTRL_C = """
+import argparse, ctypes, signal, sys, time
+from spssn_ros.tools import main as tool
+
+@ctypes.CFUNCTYPE(None)
+def compiled():
+    signal.raise_signal(signal.SIGINT)
+
+def work(args):
+    compiled()
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        time.sleep(0.01)
+    return 0
+
+parser = argparse.ArgumentParser()
+parser.set_defaults(func=work, debug=False)
+tool.build_parser = lambda: parser
+# Who starts tests in the background has them ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(tool.main([]))
+"""
+
+
+def test_ctrl_c_that_a_library_swallows_ends_the_command_all_the_same() -> None:
+    done = subprocess.run(
+        [sys.executable, '-c', LOST_CTRL_C],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, '', '')

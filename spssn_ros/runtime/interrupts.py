@@ -1,0 +1,54 @@
+# Copyright 2026 The spssn_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Ctrl-C that a library's callback has swallowed is raised again."""
+
+import _thread
+import contextlib
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+_AGAIN_S = 0.05
+
+
+@contextlib.contextmanager
+def lost_interrupts_raised_again() -> Iterator[None]:
+    """Raise a KeyboardInterrupt again, in the main thread, that could not go up where it arose.
+
+    Python raises it between any two steps of its own code. Where C has called that code (ctypes,
+    a finaliser), the exception ends there: Python prints it, and goes on as if nothing had been.
+    numba compiles through such a callback. Within this context nothing is printed, and a moment
+    later the exception comes again.
+    """
+    before = sys.unraisablehook
+    timer: threading.Timer | None = None
+
+    def look(unraisable: Any) -> None:
+        nonlocal timer
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            before(unraisable)
+            return
+        # Not at once: this is still within the callback.
+        timer = threading.Timer(_AGAIN_S, _thread.interrupt_main)
+        timer.daemon = True
+        timer.start()
+
+    sys.unraisablehook = look
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+        if timer:
+            timer.cancel()
