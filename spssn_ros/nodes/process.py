@@ -13,6 +13,7 @@
 # limitations under the License.
 """Starting and ending a node's process."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -70,31 +71,27 @@ def run_node(
     status: int | None = interrupted
     ended = True
     try:
-        # `nodes.start` blocks them until rclpy's handlers are in place; a no-op without it.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
-        node = create()
-        status = start(node)
-        if status is None:
-            # On a signal rclpy wakes the executor, and then ends the context. On a busy machine
-            # the executor looks in between; it would not look again before the next message.
-            steady = Clock(clock_type=ClockType.STEADY_TIME)
-            node.create_timer(_LOOK_S, _nothing, clock=steady)
-            executor = SingleThreadedExecutor()
-            executor.add_node(node)
-            executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except (SpssnError, ParameterException) as error:
-        print(f'{name}: {error}', file=sys.stderr)
-        status = 2
-    except Exception as error:
-        # A signal shuts rclpy down under whatever is just being set up.
-        if rclpy.ok():
-            # What the middleware cannot do: security that is not compiled in, a wrong profile.
-            if not isinstance(error, RCLError):
-                raise
-            print(f'{name}: {one_line(error)}', file=sys.stderr)
-            status = 2
+        # A signal shuts rclpy down under whatever is just being set up, which may then raise; the
+        # same signal comes as KeyboardInterrupt, perhaps only after that.
+        with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
+            try:
+                # `nodes.start` blocks them until rclpy's handlers are in place.
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+                node = create()
+                status = start(node)
+                if status is None:
+                    _spin(node)
+            except (SpssnError, ParameterException) as error:
+                print(f'{name}: {error}', file=sys.stderr)
+                status = 2
+            except Exception as error:
+                if rclpy.ok():
+                    # What the middleware cannot do: security that is not compiled in, a wrong
+                    # profile.
+                    if not isinstance(error, RCLError):
+                        raise
+                    print(f'{name}: {one_line(error)}', file=sys.stderr)
+                    status = 2
     finally:
         # A second Ctrl-C must not interrupt what is being written at the end.
         _ignore(numbers)
@@ -110,6 +107,16 @@ def run_node(
         # A thread is in the middle of a forward pass; interpreter clean-up under it would crash.
         os._exit(status or 0)
     return status or 0
+
+
+def _spin(node: Node) -> None:
+    """Spin until a signal."""
+    # On a signal rclpy wakes the executor, and then ends the context. On a busy machine the
+    # executor looks in between; it would not look again before the next message.
+    node.create_timer(_LOOK_S, _nothing, clock=Clock(clock_type=ClockType.STEADY_TIME))
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    executor.spin()
 
 
 def _nothing() -> None:

@@ -42,15 +42,7 @@ print('status', status)
 
 
 def test_a_node_without_messages_notices_the_end_of_its_context() -> None:
-    done = subprocess.run(
-        [sys.executable, '-c', UNNOTICED_END],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.stdout == 'stopped\nstatus 0\n', done.stderr
+    assert run(UNNOTICED_END) == ('stopped\nstatus 0\n', '')
 
 
 LOST_SIGNAL = """
@@ -81,12 +73,48 @@ print('status', run_node('busy', lambda: Node('busy'), start, stop, None, 130))
 
 
 def test_a_signal_that_a_library_swallows_at_the_start_ends_the_node_all_the_same() -> None:
+    assert run(LOST_SIGNAL) == ('stopped\nstatus 130\n', '')
+
+
+SIGNAL_AFTER_ITS_EFFECT = """
+import signal
+import rclpy
+from rclpy.node import Node
+from spssn_ros.nodes.process import run_node
+
+def start(node):
+    # As what is being set up does in an rclpy that a signal has shut down.
+    rclpy.get_default_context().handle.shutdown()
+    ok = rclpy.ok
+    def interrupted():
+        rclpy.ok = ok
+        signal.raise_signal(signal.SIGINT)
+        return ok()
+    rclpy.ok = interrupted
+    node.create_subscription(None, '', print, 1)
+
+def stop(node):
+    print('stopped')
+    return True
+
+# Who starts tests in the background has them ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+print('status', run_node('late', lambda: Node('late'), start, stop, None, 7))
+"""
+
+
+def test_a_signal_that_python_sees_after_its_effect_ends_the_node_in_order() -> None:
+    assert run(SIGNAL_AFTER_ITS_EFFECT) == ('stopped\nstatus 7\n', '')
+
+
+def run(program: str) -> tuple[str, str]:
+    """Return what a program prints, and its errors."""
     done = subprocess.run(
-        [sys.executable, '-c', LOST_SIGNAL],
+        [sys.executable, '-c', program],
         env=environment(),
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert (done.stdout, done.stderr) == ('stopped\nstatus 130\n', '')
+    return done.stdout, done.stderr
