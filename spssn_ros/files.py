@@ -13,6 +13,7 @@
 # limitations under the License.
 """Reading what is a file, and writing files whole or not at all."""
 
+import contextlib
 import errno
 import os
 import tempfile
@@ -94,7 +95,9 @@ def write_whole(path: Path, data: bytes) -> None:
         # That of a full disk names no file, and others the temporary one.
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where it could not be made, it cannot be removed either; the first error is the cause.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def check_file_target(path: Path, makes_folders: bool = False) -> None:

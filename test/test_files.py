@@ -79,6 +79,8 @@ def test_a_failure_names_the_file_and_keeps_it(tmp_path: Path) -> None:
     for path, reason in (
         (tmp_path / 'folder', 'Is a directory'),
         (tmp_path / 'no' / 'where', 'No such file or directory'),
+        (tmp_path / 'folder' / 'inside' / 'it', 'Not a directory'),
+        (tmp_path / ('n' * 250), 'File name too long'),
     ):
         with pytest.raises(OSError, match=reason) as caught:
             write_whole(path, b'x')
