@@ -111,7 +111,7 @@ def _color_labels(root: Path) -> dict[str, Path]:
     """Return the original layout's label of every stem, at most two folders deep."""
     paths: list[Path] = []
     for pattern in ('*', '*/*', '*/*/*'):
-        paths += sorted(root.glob(f'{pattern}{_COLOR_SUFFIX}.png'), reverse=True)
+        paths += sorted(root.glob(f'{pattern}{_COLOR_SUFFIX}.png'))
     # The shallowest, then the first by name, wins where a label was copied about.
     return {p.stem.removesuffix(_COLOR_SUFFIX): p for p in reversed(paths) if p.name[0] != '.'}
 

@@ -103,6 +103,14 @@ def test_original_layout(tmp_path: Path, images: str, labels: str, split: str) -
     np.testing.assert_array_equal(read_labels(samples[0]), COLOR_TRUTH)
 
 
+def test_of_copied_labels_the_shallowest_counts_then_the_first_by_name(tmp_path: Path) -> None:
+    write(tmp_path / 'images' / 'a.png', RGB)
+    for folder in ('z/deep', 'c', 'b', '.'):
+        write(tmp_path / folder / 'a_L.png', COLORS)
+        expected = tmp_path / folder / 'a_L.png'
+        assert [sample.label_path for sample in find_camvid(tmp_path, 'all')] == [expected]
+
+
 def test_split_lists_divide_the_original_layout(tmp_path: Path) -> None:
     for name in ('a', 'b', 'c', 'd'):
         write(tmp_path / 'images' / f'{name}.png', RGB)
