@@ -13,8 +13,9 @@
 # limitations under the License.
 """SPSSN, the light-weight stage-pooling segmentation network.
 
-"A light-weight stage-pooling semantic segmentation network", Frontiers of Information Technology
-& Electronic Engineering, 2020: Fig. 1 and Table 1. The comments give the paper's sections.
+Mamoon et al., "SPSSNet: a real-time network for image semantic segmentation", Frontiers of
+Information Technology & Electronic Engineering 21 (12), 2020: Fig. 1 and Table 1. The comments
+give the paper's sections.
 """
 
 from torch import Tensor, nn
