@@ -99,17 +99,24 @@ def scaled_camera_info(info: CameraInfo, header: Header, frame: Size, size: Size
             matrix[columns + 2] += (y - 1) / 2
     scaled.k, scaled.p = k, p
     roi = copy.copy(info.roi)
-    # Within the image, whatever a calibration of another size says.
-    roi.x_offset, roi.width = (min(_scaled(v, x), scaled.width) for v in (roi.x_offset, roi.width))
-    roi.y_offset, roi.height = (
-        min(_scaled(v, y), scaled.height) for v in (roi.y_offset, roi.height)
-    )
+    roi.x_offset, roi.width = _scaled_part(roi.x_offset, roi.width, x, scaled.width)
+    roi.y_offset, roi.height = _scaled_part(roi.y_offset, roi.height, y, scaled.height)
     scaled.roi = roi
     return scaled
 
 
 def _scaled(value: int, factor: float) -> int:
     return min(round(value * factor), _MOST)
+
+
+def _scaled_part(offset: int, length: int, factor: float, whole: int) -> tuple[int, int]:
+    """Return a part of a side, scaled, within the `whole` side that was scaled likewise.
+
+    Rounded by itself each, or of a calibration of another size, it would reach beyond. The length
+    may be that of the image, and goes first.
+    """
+    length = min(_scaled(length, factor), whole)
+    return min(_scaled(offset, factor), whole - length), length
 
 
 def label_info_json(info: WeightsInfo, weights: str, threshold: float) -> String:

@@ -76,7 +76,16 @@ def test_camera_info_that_does_not_fit_stays_within_the_image() -> None:
     scaled = scaled_camera_info(info, HEADER, (640, 480), (640, 480))
     assert (scaled.width, scaled.height) == (640, 480)
     roi = (scaled.roi.x_offset, scaled.roi.y_offset, scaled.roi.width, scaled.roi.height)
-    assert roi == (640, 480, 640, 480)
+    assert roi == (0, 0, 640, 480)
+
+
+def test_a_region_at_the_edge_does_not_reach_beyond_it_when_rounded() -> None:
+    info = CameraInfo(width=8, height=8)
+    info.roi.x_offset = info.roi.width = info.roi.y_offset = info.roi.height = 4
+    # Half of 3 pixels begins at 1.5 and is 1.5 long.
+    scaled = scaled_camera_info(info, HEADER, (8, 8), (3, 3))
+    assert (scaled.width, scaled.roi.x_offset, scaled.roi.width) == (3, 1, 2)
+    assert (scaled.height, scaled.roi.y_offset, scaled.roi.height) == (3, 1, 2)
 
 
 def camera_info(binning: int = 0, region: tuple[int, int] = (0, 0)) -> CameraInfo:
