@@ -71,7 +71,13 @@ class Explainer:
         """Tell what has begun since the last look."""
         topic = camera.topic
         no_frames = camera.statistics.rate_in.per_second() == 0
-        published = not no_frames or self._look_at_publishers(camera)
+        if no_frames:
+            published = self._look_at_publishers(camera)
+        else:
+            published = True
+            # They end without a look at the graph, and are told when they begin again.
+            self._end(camera, 'publisher')
+            self._end(camera, 'type')
         self._cause(
             camera,
             'silent',
@@ -196,15 +202,18 @@ class Explainer:
     def _cause(
         self, camera: Camera, name: str, present: bool, text: str, grace_s: float = GRACE_S
     ) -> None:
-        key = (camera.name, name)
         if not present:
-            self._since.pop(key, None)
-            self._told.discard(key)
+            self._end(camera, name)
             return
+        key = (camera.name, name)
         since = self._since.setdefault(key, time.monotonic())
         if key not in self._told and time.monotonic() - since >= grace_s:
             self._told.add(key)
             self._log.warning(text)
+
+    def _end(self, camera: Camera, name: str) -> None:
+        self._since.pop((camera.name, name), None)
+        self._told.discard((camera.name, name))
 
 
 def _compatible(offered: QoSProfile, requested: QoSProfile) -> bool:
