@@ -115,7 +115,7 @@ class BagPlayer:
         self._stop.sleep_until(time.monotonic() + _SETTLE_S)
 
     def play(self, loop: bool) -> None:
-        """Publish the bag once, or again and again until stopped.
+        """Publish the bag once, or again and again until stopped; a bag without messages once.
 
         Raises:
             BagError: the bag turns out damaged.
@@ -130,7 +130,8 @@ class BagPlayer:
                 raise
             finally:
                 ahead.join()
-            if not loop:
+            # Without a message there is nothing to wait for before the next round.
+            if not loop or not self.published:
                 break
 
     def finish(self) -> None:
@@ -174,8 +175,8 @@ class BagPlayer:
             self._times[message.topic] = (self._times.get(message.topic, (now, now))[0], now)
             self.published[message.topic] += 1
             counts[message.topic] += 1
-        if pause:
-            periods = max(counts.values(), default=0) - 1
+        if pause and counts:
+            periods = max(counts.values()) - 1
             period_ns = (last_ns - first_ns) // periods if periods > 0 else 0
             self._wait_for(last_ns + (period_ns or 1_000_000_000), first_ns, start)
 

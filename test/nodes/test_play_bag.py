@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rosbags.rosbag2 import Writer
+from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 import spssn_ros
@@ -320,6 +320,16 @@ def test_the_loop_pauses_one_period(fake: FakeNode, bag: Path) -> None:
     make_player(fake, bag, IMAGES, 1.0).play(loop=True)
     times = [time for time, _, _ in fake.published]
     assert times == pytest.approx([index / RATE for index in range(25)])
+
+
+def test_a_loop_over_topics_without_a_message_ends(fake: FakeNode, tmp_path: Path) -> None:
+    with Writer(tmp_path / 'empty', version=8, storage_plugin=StoragePlugin.MCAP) as bag:
+        types = get_typestore(Stores.LATEST)
+        bag.add_connection(IMAGE, 'sensor_msgs/msg/Image', typestore=types)
+    player = make_player(fake, tmp_path / 'empty', IMAGES, 1.0, clock_hz=50)
+    player.play(loop=True)
+    assert fake.published == []
+    assert player.report() == f'{IMAGE}       0 messages'
 
 
 def test_the_clock_tells_the_time_of_the_recording(fake: FakeNode, bag: Path) -> None:
