@@ -86,8 +86,7 @@ class LiveEvaluation:
 
     def add_image(self, stamp_ns: int, message: Any) -> None:
         """Take a camera image, for the gallery; it belongs to the label of its stamp."""
-        self._images[stamp_ns] = message
-        _forget(self._images, _MAX_IMAGES)
+        _keep(self._images, stamp_ns, message, _MAX_IMAGES)
 
     def add_truth(self, stamp_ns: int, message: Any) -> None:
         """Take a truth image.
@@ -97,8 +96,8 @@ class LiveEvaluation:
 
         """
         self.truths_received += 1
-        self._truth[stamp_ns] = (self._clock(), message)
-        self._forgotten_truth += _forget(self._truth, _MAX_WAITING)
+        arrived = (self._clock(), message)
+        self._forgotten_truth += _keep(self._truth, stamp_ns, arrived, _MAX_WAITING)
         if stamp_ns in self._labels:
             self._score(stamp_ns)
 
@@ -114,8 +113,7 @@ class LiveEvaluation:
             self._first_s = now
         self._last_s = now
         self.labels_received += 1
-        self._labels[stamp_ns] = (now, message)
-        self._forgotten_labels += _forget(self._labels, _MAX_WAITING)
+        self._forgotten_labels += _keep(self._labels, stamp_ns, (now, message), _MAX_WAITING)
         if stamp_ns in self._truth:
             self._score(stamp_ns)
 
@@ -170,9 +168,15 @@ class LiveEvaluation:
             return None
 
 
-def _forget(waiting: dict[int, Any], most: int) -> int:
-    """Drop the oldest of too many, so that memory stays bounded; return how many."""
-    if len(waiting) <= most:
-        return 0
-    del waiting[next(iter(waiting))]
-    return 1
+def _keep(waiting: dict[int, Any], stamp_ns: int, item: Any, most: int) -> int:
+    """Have an item wait; return how many others will not be waited for any longer.
+
+    That is the one of the same stamp, as from the round before of a bag that is played in a loop,
+    or the oldest of too many, so that memory stays bounded.
+    """
+    given_up = 0 if waiting.pop(stamp_ns, None) is None else 1
+    waiting[stamp_ns] = item
+    if len(waiting) > most:
+        del waiting[next(iter(waiting))]
+        given_up += 1
+    return given_up

@@ -122,6 +122,24 @@ def test_unanswered_truth_is_dropped_frames(
     assert result.fps == 5 / 2
 
 
+def test_a_bag_played_in_a_loop_counts_its_drops_in_every_round(
+    evaluation: LiveEvaluation, clock: Clock, mono: Mono
+) -> None:
+    for _ in range(3):
+        for stamp in (1, 2):
+            evaluation.add_truth(stamp, mono(TRUTH))
+            clock.now += 0.01
+        evaluation.add_label(1, mono(LABELS))
+        evaluation.add_label(3, mono(LABELS))
+    result = evaluation.result()
+    assert (result.frames, result.extra['drops'], result.unmatched_images) == (3, 3, 3)
+    # The last round's truth is the one that waits, and whose latency counts.
+    evaluation.add_label(2, mono(LABELS))
+    result = evaluation.result()
+    assert (result.frames, result.extra['drops']) == (4, 2)
+    assert result.extra['latency_ms']['p99'] == 20.0
+
+
 def test_nothing_yet(evaluation: LiveEvaluation) -> None:
     result = evaluation.result()
     values = result.to_dict()
