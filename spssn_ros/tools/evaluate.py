@@ -187,7 +187,8 @@ def _run(args: argparse.Namespace, processes: Processes) -> int:
 def _bags_among_topics(args: argparse.Namespace) -> list[Path]:
     """Take out the bags that came behind a list of topics, as in --label-topic /truth BAG."""
     bags: list[Path] = []
-    for topics in (args.image_topic, args.label_topic, args.prediction_topic):
+    several = (args.image_topic, args.label_topic, args.prediction_topic, args.instance_topic)
+    for topics in filter(None, several):
         while len(topics) > 1 and Path(topics[-1]).exists():
             bags.insert(0, Path(topics.pop()))
     return bags

@@ -68,6 +68,15 @@ def test_instances_are_left_out_by_request(
     assert values['category_miou'] == 1
 
 
+def test_the_bag_may_come_behind_the_topics_of_instances(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, bag, *options = command
+    for topic, is_scored in (('/camera/instance_truth', True), ('none', False)):
+        values = scores([name, *options, '--instance-topic', topic, bag], capsys)
+        assert ('iiou' in values) is is_scored
+
+
 def test_own_categories(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
