@@ -102,7 +102,10 @@ def _restarts(data: memoryview) -> int:
                 int.from_bytes(data[place : place + 2], 'big') for place in (start + 3, start + 5)
             )
             # Of each channel: number, sampling (across and down, four bits each), table.
-            samplings = bytes(data[start + 9 : end : 3]) or b'\x11'
+            samplings = bytes(data[start + 9 : end : 3])
+            if len(samplings) < 2:
+                # Of a channel alone, a block is 8x8 whatever it says (ITU-T T.81, A.2.2).
+                samplings = b'\x11'
             across = 8 * max(sampling >> 4 for sampling in samplings)
             down = 8 * max(sampling & 15 for sampling in samplings)
             if across and down:

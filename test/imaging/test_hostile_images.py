@@ -179,6 +179,14 @@ def with_restarts() -> bytes:
     return data.tobytes()
 
 
+def grey_with_restarts() -> bytes:
+    """Return one of grey alone that names a sampling of 2x2, which has no say there."""
+    gray = np.random.default_rng(1).integers(0, 256, (60, 75), np.uint8)
+    done, data = cv2.imencode('.jpg', gray, [cv2.IMWRITE_JPEG_RST_INTERVAL, 1])
+    assert done
+    return after(data.tobytes(), b'\xff\xc0', 11, b'\x22')
+
+
 def after(data: bytes, marker: bytes, offset: int, new: bytes) -> bytes:
     """Put bytes in some way behind a marker."""
     place = data.index(marker) + offset
@@ -212,6 +220,12 @@ def test_what_cameras_do_to_good_jpegs_is_no_damage(change: Callable[[bytes], by
     np.testing.assert_array_equal(
         decode_compressed(change(data), 'jpeg'), decode_compressed(data, 'jpeg')
     )
+
+
+def test_filling_before_a_restart_of_grey_is_no_damage() -> None:
+    data = grey_with_restarts()
+    found = decode_compressed(stuffed(data, 3), 'jpeg')
+    np.testing.assert_array_equal(found, decode_compressed(data, 'jpeg'))
 
 
 @pytest.mark.parametrize(
