@@ -17,7 +17,7 @@ import json
 from pathlib import Path
 
 from spssn_ros.bags.reader import BagReader
-from spssn_ros.errors import BagError, ConfigError
+from spssn_ros.errors import BagError
 from spssn_ros.labels import LabelSet
 
 _TOPIC = 'label_info_json'
@@ -48,7 +48,7 @@ def recorded_label_set(bag: Path, prediction_topic: str) -> LabelSet | None:
             tuple(str(entry['name']) for entry in classes),
             tuple(tuple(entry['color']) for entry in classes),
         )
-    except (AttributeError, KeyError, TypeError, ValueError, ConfigError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise BagError(
             f'topic {topic!r} of bag {bag} does not tell the classes of {prediction_topic} '
             f'({error}); record the labels under another name to have those of --weights taken'

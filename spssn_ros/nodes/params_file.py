@@ -43,7 +43,7 @@ def parameter_in(file: Path, node: str, name: str) -> Any:
         document = yaml.safe_load(read_plain(file).decode())
     except OSError as error:
         raise ConfigError(f'cannot read params_file {file}: {explain(error)}') from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f'params_file {file} is no YAML: {one_line(error)}') from error
     return _last(document, '', node, name)
 

@@ -102,6 +102,7 @@ def test_recorded_classes_that_differ_are_refused(tmp_path: Path) -> None:
         '{"names": []}',
         '{"classes": 7}',
         '{"classes": [{"name": "cat"}]}',
+        pytest.param('[' * 100_000, id='nested'),
         '{"classes": [{"name": "cat", "color": 7}]}',
         '{"classes": [{"name": "cat", "color": [1, 2]}]}',
         None,

@@ -81,6 +81,7 @@ def test_the_shipped_file() -> None:
         (None, r'^cannot read params_file .*p\.yaml: No such file or directory; check the path$'),
         (b'a: [', r'^params_file .*p\.yaml is no YAML: while parsing .*$'),
         (b'\xff', r'^params_file .*p\.yaml is no YAML: '),
+        pytest.param(b'[' * 2000, r'^params_file .* is no YAML: .*recursion', id='nested'),
     ],
 )
 def test_what_is_no_such_file(tmp_path: Path, content: bytes | None, text: str) -> None:
