@@ -13,18 +13,11 @@
 # limitations under the License.
 """Between image messages, arrays and pictures."""
 
-from spssn_ros.imaging.image_codec import (
-    ENCODINGS,
-    MAX_PIXELS,
-    ImageFields,
-    decode_compressed,
-    decode_compressed_labels,
-    to_labels,
-    to_rgb,
-    view,
-)
+from spssn_ros.imaging.compressed import decode_compressed, decode_compressed_labels
+from spssn_ros.imaging.image_codec import ENCODINGS, ImageFields, to_labels, to_rgb, view
 from spssn_ros.imaging.overlay import Painter, class_mask, drop_uncertain, resize_labels
 from spssn_ros.imaging.png import encode_png, write_png
+from spssn_ros.imaging.refusal import MAX_PIXELS
 
 __all__ = [
     'ENCODINGS',

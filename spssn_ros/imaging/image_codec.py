@@ -27,15 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spssn_ros.errors import BadImageError, one_line
-from spssn_ros.imaging.compressed_size import compressed_size
-from spssn_ros.imaging.jpeg import decode_jpeg
-from spssn_ros.imaging.png_chunks import pixel_chunks
-
-MAX_PIXELS = 64_000_000
-"""Larger images are refused, unless a caller allows them, before memory is taken for them."""
-
-_PNG_DEPTH = 24
-"""Where a PNG file tells the bits of a channel."""
+from spssn_ros.imaging.refusal import MAX_PIXELS, bytes_of, check_size, clip, reason_of
 
 Raw = NDArray[Any]
 Rgb = NDArray[np.uint8]
@@ -113,7 +105,7 @@ def view(message: ImageFields, max_pixels: int = MAX_PIXELS) -> Raw:
 
     """
     encoding, height, width = message.encoding, int(message.height), int(message.width)
-    _check_size(_describe(message), width, height, max_pixels)
+    check_size(_describe(message), width, height, max_pixels)
     if encoding == 'nv12':
         if height % 2 or width % 2:
             raise BadImageError(f'{_describe(message)}: nv12 needs even sides')
@@ -150,7 +142,7 @@ def to_rgb(message: ImageFields, max_pixels: int = MAX_PIXELS) -> Rgb:
         return np.asarray(_FORMATS[encoding].to_rgb(raw), np.uint8)
     except cv2.error as error:
         raise BadImageError(
-            f'{_describe(message)}: cannot be converted ({_reason(error)})'
+            f'{_describe(message)}: cannot be converted ({reason_of(error)})'
         ) from error
 
 
@@ -166,96 +158,6 @@ def to_labels(message: ImageFields) -> NDArray[np.uint8]:
     return np.asarray(view(message), np.uint8)
 
 
-def decode_compressed(data: Any, format_name: str, max_pixels: int = MAX_PIXELS) -> Rgb:
-    """Decode a sensor_msgs/CompressedImage's bytes (JPEG, PNG) to (H, W, 3) uint8 RGB.
-
-    Args:
-        data: a buffer of bytes.
-        format_name: the message's, for errors alone: what the bytes are decides.
-        max_pixels: the most that width x height may be.
-
-    Raises:
-        BadImageError: bytes that are neither JPEG nor PNG, are damaged, or hold more than
-            `max_pixels`.
-
-    """
-    buffer = _bytes_of(data)
-    described = f'compressed image of format {_clip(format_name)!r}, {len(buffer)} bytes,'
-    size = compressed_size(buffer)
-    if size is None:
-        raise BadImageError(
-            f'{described} is damaged or of a kind that is not decoded; send jpeg or png'
-        )
-    _check_size(f'{described} {size[0]}x{size[1]}', *size, max_pixels)
-    try:
-        if bytes(buffer[:2]) == b'\xff\xd8':
-            return decode_jpeg(buffer)
-        image = _decode_png(buffer, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    except (ValueError, cv2.error) as error:
-        raise BadImageError(f'{described} is damaged ({_reason(error)})') from error
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def decode_compressed_labels(data: Any, format_name: str) -> NDArray[np.uint8]:
-    """Decode a CompressedImage that holds a PNG of labels, pixels as they are stored.
-
-    Returns:
-        (H, W) uint8 ids, or (H, W, 3) uint8 RGB for a colour PNG.
-
-    Raises:
-        BadImageError: no PNG (JPEG changes labels), damaged, or not of 8 bits.
-
-    """
-    buffer = _bytes_of(data)
-    what = f'compressed label image of format {_clip(format_name)!r}, {len(buffer)} bytes'
-    if bytes(buffer[:8]) != b'\x89PNG\r\n\x1a\n':
-        raise BadImageError(f'{what}, is no PNG; labels must be lossless, png or raw')
-    size = compressed_size(buffer)
-    try:
-        if size is None:
-            raise ValueError('the file ends too early')
-        _check_size(f'{what}, {size[0]}x{size[1]}', *size, MAX_PIXELS)
-        image = _decode_png(buffer, cv2.IMREAD_UNCHANGED)
-        if image.dtype != np.uint8:
-            raise ValueError('more than 8 bits a channel')
-    except (ValueError, cv2.error) as error:
-        raise BadImageError(
-            f'{what}, is damaged or not of 8 bits a channel ({_reason(error)}); send mono8 or rgb8'
-        ) from error
-    if image.ndim == 2:
-        # Grey of fewer than 8 bits is decoded stretched, its full scale to 255.
-        return np.asarray(image // (255 // (2 ** buffer[_PNG_DEPTH] - 1)), np.uint8)
-    code = cv2.COLOR_BGR2RGB if image.shape[2] == 3 else cv2.COLOR_BGRA2RGB
-    return np.asarray(cv2.cvtColor(image, code), np.uint8)
-
-
-def _decode_png(buffer: memoryview, flags: int) -> Any:
-    image = cv2.imdecode(np.frombuffer(pixel_chunks(buffer), np.uint8), flags)
-    if image is None:
-        raise ValueError('its pixels cannot be unpacked')
-    return image
-
-
-def _reason(error: Exception) -> str:
-    text = getattr(error, 'err', None) or str(error)
-    return _clip(' '.join(text.split()), 200)
-
-
-def _bytes_of(data: Any) -> memoryview:
-    # A view without items cannot be cast.
-    return memoryview(data).cast('B') if len(data) else memoryview(b'')
-
-
-def _check_size(described: str, width: int, height: int, max_pixels: int) -> None:
-    if width < 1 or height < 1:
-        raise BadImageError(f'{described}: an image needs at least one pixel')
-    if width * height > max_pixels:
-        raise BadImageError(
-            f'{described}: more than the {max_pixels / 1e6:g} megapixels that are allowed; send '
-            'smaller images or raise the limit (max_image_megapixels of segment_node)'
-        )
-
-
 def _rows(message: ImageFields, rows: int, width: int, form: _Format) -> Raw:
     step = int(message.step)
     row_bytes = width * form.channels * form.depth
@@ -263,7 +165,7 @@ def _rows(message: ImageFields, rows: int, width: int, form: _Format) -> Raw:
         raise BadImageError(
             f'{_describe(message)}: step {step} is shorter than a row of {row_bytes} bytes'
         )
-    buffer = _bytes_of(message.data)
+    buffer = bytes_of(message.data)
     if len(buffer) < rows * step:
         raise BadImageError(
             f'{_describe(message)}: {len(buffer)} bytes of data, but {rows} rows of step {step} '
@@ -281,7 +183,7 @@ def _rows(message: ImageFields, rows: int, width: int, form: _Format) -> Raw:
 
 def _by_cv_bridge(message: ImageFields, max_pixels: int) -> Rgb:
     """Let cv_bridge convert an encoding that is not known here."""
-    _check_size(_describe(message), int(message.width), int(message.height), max_pixels)
+    check_size(_describe(message), int(message.width), int(message.height), max_pixels)
     try:
         from cv_bridge import CvBridge
     except ImportError as missing:
@@ -292,7 +194,7 @@ def _by_cv_bridge(message: ImageFields, max_pixels: int) -> Rgb:
         rgb = np.asarray(CvBridge().imgmsg_to_cv2(message, 'rgb8'), np.uint8)
     # cv_bridge raises whatever its parts do: CvBridgeError, KeyError, TypeError, cv2.error.
     except Exception as error:
-        reason = _clip(one_line(error) or type(error).__name__, 200)
+        reason = clip(one_line(error) or type(error).__name__, 200)
         raise BadImageError(
             f'{_describe(message)}: unsupported encoding, by cv_bridge too ({reason}); use one '
             f'of {", ".join(ENCODINGS)}'
@@ -303,9 +205,4 @@ def _by_cv_bridge(message: ImageFields, max_pixels: int) -> Rgb:
 
 
 def _describe(message: ImageFields) -> str:
-    return f'image {message.width}x{message.height} {_clip(message.encoding)!r}'
-
-
-def _clip(text: str, length: int = 40) -> str:
-    """Keep a sentence a sentence, whatever a message has for a name."""
-    return text if len(text) <= length else f'{text[:length]}...'
+    return f'image {message.width}x{message.height} {clip(message.encoding)!r}'
