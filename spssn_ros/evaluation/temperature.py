@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -140,7 +141,8 @@ def calibrate(
 
 
 @torch.inference_mode()
-def _full_size(network: FromUint8, frame: 'np.ndarray', shape: tuple[int, ...]) -> Tensor:
+def _full_size(network: FromUint8, frame: NDArray[np.uint8], shape: tuple[int, ...]) -> Tensor:
+    """Return the logits of (H, W, 3) uint8 RGB at the `shape` (h, w), (C, h, w)."""
     # torch has no read-only tensors; a bag's messages are read-only arrays.
     frame = frame if frame.flags.writeable else frame.copy()
     logits = network(torch.from_numpy(frame[None]))

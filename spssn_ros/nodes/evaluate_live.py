@@ -42,13 +42,15 @@ TOPICS = ('label', 'label_truth', 'image')
 class LiveScores:
     """Subscribes to labels and truth, and scores them.
 
-    Attributes:
-        written: whether the scores are, as they were when `finish` was last called.
-
     Args:
         node: subscribes.
         parameters: of the node.
         run: what started it.
+
+    Attributes:
+        written: whether the scores are, as they were when `finish` was last called.
+        label_topic: full name of the topic of labels.
+        truth_topic: likewise, of truth.
 
     Raises:
         ConfigError, WeightsError: a parameter that cannot be used.

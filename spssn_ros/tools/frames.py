@@ -100,7 +100,7 @@ def open_frames(path: Path, image_topic: str = '') -> AbstractContextManager[Fra
         raise ConfigError(f'--image-topic {image_topic} is for bags, and {path} is none')
     if path.is_dir():
         return _images(_image_files(path))
-    if not path.is_file() and not path.is_dir():
+    if not path.is_file():
         raise ConfigError(f'input {path} is no plain file; give a file or folder')
     if suffix in IMAGE_SUFFIXES:
         return _images([path])
