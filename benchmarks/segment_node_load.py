@@ -40,7 +40,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.labels import CAMVID
 from spssn_ros.nodes import qos
-from spssn_ros.nodes.camera import IMAGE_OUTPUTS, mask_topic
+from spssn_ros.nodes.camera import IMAGE_OUTPUTS, mask_topics
 from spssn_ros.nodes.children import isolate, started
 from spssn_ros.nodes.messages import image_message
 from spssn_ros.nodes.params_file import parameter_words
@@ -48,7 +48,7 @@ from spssn_ros.runtime import Percentiles
 from spssn_ros.synthetic import StreetScene
 
 FOUR_CAMERAS = {'flood': 60.0, 'left': 10.0, 'rear': 10.0, 'right': 10.0}
-ALL_OUTPUTS = [*IMAGE_OUTPUTS, *(f'mask/{mask_topic(name)}' for name in CAMVID.names)]
+ALL_OUTPUTS = [*IMAGE_OUTPUTS, *(f'mask/{topic}' for topic in mask_topics(CAMVID.names).values())]
 SETTLE_S = 6.0
 
 

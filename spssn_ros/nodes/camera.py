@@ -14,7 +14,7 @@
 """One camera of `segment_node`: its subscriptions, its publishers, its counts."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,6 +126,7 @@ class Camera:
         self._demand = Demand(node, on_mismatch)
         self._images = {output: self._publisher(Image, output) for output in IMAGE_OUTPUTS}
         self._masks: dict[str, Publisher] = {}
+        self._mask_topics: dict[str, str] = {}
         self._info_out = self._publisher(CameraInfo, 'camera_info')
         self._latched: list[Publisher] = []
         self._sending_s = 0.0
@@ -150,17 +151,19 @@ class Camera:
             header = Header(stamp=self._node.get_clock().now().to_msg())
             self._latched[1].publish(label_info(info, header, threshold))
 
-    def set_masks(self, names: Iterable[str]) -> None:
-        """Have one mask topic for each of the classes named."""
-        names = list(names)
-        for name in [name for name in self._masks if name not in names]:
-            del self._masks[name]
+    def set_masks(self, names: Iterable[str], class_names: Sequence[str]) -> None:
+        """Have one mask topic for each of the classes named, out of all classes."""
+        topics = mask_topics(class_names)
+        wanted = {name: topics[name] for name in names}
+        for name in [
+            name for name, topic in self._mask_topics.items() if wanted.get(name) != topic
+        ]:
+            del self._masks[name], self._mask_topics[name]
             self._node.destroy_publisher(self._demand.forget(f'mask/{name}'))
-        for name in names:
+        for name, topic in wanted.items():
             if name not in self._masks:
-                self._masks[name] = self._publisher(
-                    Image, f'mask/{name}', f'mask/{mask_topic(name)}'
-                )
+                self._masks[name] = self._publisher(Image, f'mask/{name}', f'mask/{topic}')
+                self._mask_topics[name] = topic
 
     def wanted(self) -> frozenset[str]:
         """Return the outputs somebody subscribes to: label, ..., camera_info, mask/<class>."""
@@ -264,7 +267,21 @@ class Camera:
         return self._demand.create(output, not topic, create)
 
 
-def mask_topic(class_name: str) -> str:
-    """Return the last part of a class's mask topic: its name with what ROS forbids as _."""
+def mask_topics(class_names: Sequence[str]) -> dict[str, str]:
+    """Return the last part of every class's mask topic.
+
+    That is the class's name with what ROS forbids as _; its id ends it where nothing else is left
+    of it, as of a name in Chinese, or where another class would have the same.
+    """
+    topics = [_allowed(name) for name in class_names]
+    return {
+        name: topic
+        if topic.strip('_') and topics.count(topic) == 1
+        else f'{topic.rstrip("_")}_{number}'
+        for number, (name, topic) in enumerate(zip(class_names, topics, strict=True))
+    }
+
+
+def _allowed(class_name: str) -> str:
     topic = ''.join(c if c.isascii() and (c.isalnum() or c == '_') else '_' for c in class_name)
     return f'_{topic}' if topic[:1].isdigit() else topic

@@ -109,13 +109,10 @@ class Pipeline:
         """
         settings = self.settings
         for camera in cameras:
-            camera.set_masks(self._mask_names())
+            class_names = self.segmenter.label_set.names
+            camera.set_masks(settings.mask_classes or class_names, class_names)
             camera.announce(self.segmenter.info, settings.weights, settings.confidence_threshold)
         self.segmenter.set_input_size(settings.inference.input_size)
-
-    def _mask_names(self) -> tuple[str, ...]:
-        """The classes that get a mask topic."""
-        return self.settings.mask_classes or self.segmenter.label_set.names
 
     def run(
         self, frames: Sequence[tuple[Camera, Frame]], going: Callable[[], bool]

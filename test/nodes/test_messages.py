@@ -23,7 +23,7 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from spssn_ros.imaging import to_labels, to_rgb
-from spssn_ros.nodes.camera import mask_topic
+from spssn_ros.nodes.camera import mask_topics
 from spssn_ros.nodes.messages import fits, image_message, scaled_camera_info
 
 HEADER = Header(frame_id='front')
@@ -135,8 +135,19 @@ def test_a_huge_calibration_stays_within_its_fields() -> None:
     assert (scaled.width, scaled.roi.width) == (2**32 - 1, 500)
 
 
-@pytest.mark.parametrize(
-    ('name', 'topic'), [('road', 'road'), ('traffic light', 'traffic_light'), ('2nd', '_2nd')]
-)
-def test_mask_topics_are_names_that_ros_allows(name: str, topic: str) -> None:
-    assert mask_topic(name) == topic
+def test_mask_topics_are_names_that_ros_allows() -> None:
+    assert mask_topics(('road', 'traffic light', '2nd')) == {
+        'road': 'road',
+        'traffic light': 'traffic_light',
+        '2nd': '_2nd',
+    }
+
+
+def test_classes_whose_names_ros_forbids_have_a_mask_topic_each() -> None:
+    assert mask_topics(('道路', 'sky', 'a b', 'a/b', '2')) == {
+        '道路': '_0',
+        'sky': 'sky',
+        'a b': 'a_b_2',
+        'a/b': 'a_b_3',
+        '2': '_2',
+    }
