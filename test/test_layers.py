@@ -25,8 +25,8 @@ PACKAGE = ROOT / 'spssn_ros'
 
 # Each layer may use those before it. Rooms of one layer do not know one another.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({'errors', 'files', 'share'}),
-    frozenset({'labels'}),
+    frozenset({'errors', 'files', 'png_chunks', 'share'}),
+    frozenset({'image_file', 'labels'}),
     frozenset({'imaging', 'models', 'runtime', 'bags', 'datasets', 'synthetic'}),
     frozenset({'inference'}),
     frozenset({'evaluation'}),

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from spssn_ros.datasets.sample import LabelFormat, Sample
 from spssn_ros.errors import DatasetError
 from spssn_ros.files import explain, read_plain
+from spssn_ros.image_file import decode_image_file
 
 _IMAGE_END = '_leftImg8bit.png'
 _LABEL_END = '_labelIds.png'
@@ -91,10 +92,10 @@ def read_instances(sample: Sample, shape: tuple[int, ...]) -> NDArray[np.uint16]
     """
     path = _instance_path(sample)
     try:
-        data = np.frombuffer(read_plain(path), np.uint8)
+        data = read_plain(path)
     except OSError as error:
         raise DatasetError(f'cannot read instance image {path}: {explain(error)}') from error
-    instances = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    instances = decode_image_file(data, cv2.IMREAD_UNCHANGED)
     if instances is None or instances.ndim != 2 or instances.dtype != np.uint16:
         raise DatasetError(f'instance image {path} is no 16-bit grey PNG; fetch it again')
     if instances.shape != shape:

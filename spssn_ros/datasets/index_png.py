@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 
 from spssn_ros.errors import DatasetError
 from spssn_ros.files import explain, read_plain
+from spssn_ros.image_file import decode_image_file
+from spssn_ros.png_chunks import PNG_SIGNATURE
 
-_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 _GRAY, _RGB, _PALETTE, _RGBA = 0, 2, 3, 6
 
 
@@ -39,7 +40,7 @@ def is_color_png(path: Path) -> bool:
             head = file.read(26)
     except OSError:
         return False
-    return head.startswith(_SIGNATURE) and len(head) == 26 and head[25] in (_RGB, _RGBA)
+    return head.startswith(PNG_SIGNATURE) and len(head) == 26 and head[25] in (_RGB, _RGBA)
 
 
 def read_index_png(path: Path) -> NDArray[np.uint8]:
@@ -53,7 +54,7 @@ def read_index_png(path: Path) -> NDArray[np.uint8]:
         data = read_plain(path)
     except OSError as error:
         raise DatasetError(f'cannot read label image {path}: {explain(error)}') from error
-    if not data.startswith(_SIGNATURE) or len(data) < 26:
+    if not data.startswith(PNG_SIGNATURE) or len(data) < 26:
         raise DatasetError(f'label image {path} is not a PNG file; labels must be lossless')
     depth, color_type = data[24], data[25]
     if color_type not in (_GRAY, _PALETTE) or depth > 8:
@@ -61,8 +62,7 @@ def read_index_png(path: Path) -> NDArray[np.uint8]:
             f'label image {path} does not hold one 8-bit class id a pixel (PNG colour type '
             f'{color_type}, {depth} bits); save it as grey or palette PNG'
         )
-    plain = np.frombuffer(_as_plain_gray(data), np.uint8)
-    labels = cv2.imdecode(plain, cv2.IMREAD_UNCHANGED)
+    labels = decode_image_file(_as_plain_gray(data), cv2.IMREAD_UNCHANGED)
     if labels is None or labels.ndim != 2:
         raise DatasetError(f'label image {path} is damaged; fetch or write it again')
     # Grey of fewer than 8 bits is decoded stretched, its full scale to 255.
@@ -71,8 +71,8 @@ def read_index_png(path: Path) -> NDArray[np.uint8]:
 
 def _as_plain_gray(data: bytes) -> bytes:
     """Declare the ids of a PNG to be grey values without transparency, which decoders keep."""
-    out = bytearray(_SIGNATURE)
-    position = len(_SIGNATURE)
+    out = bytearray(PNG_SIGNATURE)
+    position = len(PNG_SIGNATURE)
     while position + 12 <= len(data):
         (length,) = struct.unpack_from('>I', data, position)
         end = position + 12 + length

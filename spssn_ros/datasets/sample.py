@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from spssn_ros.datasets.index_png import is_color_png, read_index_png
 from spssn_ros.errors import DatasetError
 from spssn_ros.files import explain, read_plain
+from spssn_ros.image_file import decode_image_file
 from spssn_ros.labels import (
     LabelSet,
     camvid_color_labels,
@@ -75,12 +76,12 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
     """
     try:
-        data = np.frombuffer(read_plain(path), np.uint8)
+        data = read_plain(path)
     except OSError as error:
         raise DatasetError(f'cannot read image {path}: {explain(error)}') from error
     # Labels carry no orientation, so that an image's own must not turn it either.
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(data, flags) if data.size else None
+    image = decode_image_file(data, flags)
     if image is None:
         raise DatasetError(f'image {path} is damaged or no image; fetch it again')
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from spssn_ros.errors import BadImageError
 from spssn_ros.imaging.compressed_size import compressed_size
 from spssn_ros.imaging.jpeg import decode_jpeg
-from spssn_ros.imaging.png_chunks import pixel_chunks
 from spssn_ros.imaging.refusal import MAX_PIXELS, bytes_of, check_size, clip, reason_of
+from spssn_ros.png_chunks import pixel_chunks
 
 _PNG_DEPTH = 24
 """Where a PNG file tells the bits of a channel."""

@@ -31,6 +31,7 @@ from spssn_ros.bags.stamps import header_stamp_ns, stamp_text
 from spssn_ros.errors import BadImageError, BagError, ConfigError
 from spssn_ros.evaluation.evaluate import decode_image
 from spssn_ros.files import read_plain
+from spssn_ros.image_file import decode_image_file
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp')
 VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
@@ -141,11 +142,11 @@ def _images(files: list[Path]) -> Iterator[FrameSource]:
 
 
 def _read_image(path: Path) -> NDArray[np.uint8]:
-    data = np.frombuffer(read_plain(path), np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    data = read_plain(path)
+    image = decode_image_file(data, cv2.IMREAD_COLOR)
     if image is None:
         raise BadImageError(
-            f'image {path} ({data.size} bytes) is damaged or of a kind that OpenCV does not '
+            f'image {path} ({len(data)} bytes) is damaged or of a kind that OpenCV does not '
             'decode; replace or remove it'
         )
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)

@@ -23,6 +23,7 @@ from typing import Any
 from spssn_ros import __version__
 from spssn_ros.errors import SpssnError, one_line
 from spssn_ros.files import explain
+from spssn_ros.image_file import silence_decoders
 from spssn_ros.runtime import lost_interrupts_raised_again
 from spssn_ros.tools import (
     average,
@@ -99,6 +100,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(words)
     # For what records how it came about.
     args.command_line = shlex.join(['spssn', *words])
+    if not args.debug:
+        silence_decoders()
     try:
         with lost_interrupts_raised_again():
             status: int = args.func(args)

@@ -14,6 +14,8 @@
 """`spssn segment` from the command line: what is written, and what bad input says."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -349,6 +351,19 @@ def test_what_was_finished_before_a_damaged_frame_is_whole(
     )
     assert files(tmp_path / 'out') == ['classes.json', 'labels/a.png', 'overlays/a.png']
     check(tmp_path / 'out', 'a', picture(0), segmenter)
+
+
+def test_decoders_add_nothing_to_the_line_about_a_damaged_video(tmp_path: Path) -> None:
+    video = tmp_path / 'a.mp4'
+    video.write_bytes(b'abc')
+    # FFmpeg's level of words is set once a process.
+    command = [sys.executable, '-m', 'spssn_ros.tools.main', 'segment', str(video)]
+    done = subprocess.run(
+        [*command, '--output', str(tmp_path / 'out')], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f'spssn: video {video} cannot be opened')
+    assert done.stderr.count('\n') == 1
 
 
 def test_a_damaged_frame_in_a_bag_leaves_no_video(tmp_path: Path, segment: Segment) -> None:

@@ -18,8 +18,12 @@ about additions nobody asked for. The layout is that of the PNG specification, s
 """
 
 import zlib
+from collections.abc import Collection
 
-_SIGNATURE = b'\x89PNG\r\n\x1a\n'
+PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
+ORIENTATION = b'eXIf'
+"""The chunk that may tell how the picture is turned to be shown."""
+
 # What decides the pixels: the rest is text, colour profiles, animation.
 _PIXELS = frozenset((b'IHDR', b'PLTE', b'tRNS', b'IDAT', b'IEND'))
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
@@ -27,16 +31,20 @@ _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 
 _MAX_CHUNKS = 65_536
 
 
-def pixel_chunks(data: memoryview) -> bytes:
+def pixel_chunks(data: memoryview, also: Collection[bytes] = ()) -> bytes:
     """Return the PNG without the chunks that do not decide its pixels.
+
+    Args:
+        data: the file.
+        also: further kinds of chunks to keep.
 
     Raises:
         ValueError: a chunk is cut, unknown to a decoder, or does not fit its checksum; the text
             says which.
 
     """
-    kept = [_SIGNATURE]
-    position, kind = len(_SIGNATURE), b''
+    kept = [PNG_SIGNATURE]
+    position, kind = len(PNG_SIGNATURE), b''
     for _ in range(_MAX_CHUNKS):
         length = int.from_bytes(data[position : position + 4], 'big')
         kind = bytes(data[position + 4 : position + 8])
@@ -50,7 +58,7 @@ def pixel_chunks(data: memoryview) -> bytes:
             depth, color, compression, filters, interlace = chunk[16:21]
             if depth not in _DEPTHS.get(color, ()) or compression or filters or interlace > 1:
                 raise ValueError('the header has values that no PNG has')
-        if kind in _PIXELS:
+        if kind in _PIXELS or kind in also:
             kept.append(bytes(chunk))
         # An upper-case letter marks what a decoder must know.
         elif kind[:1].isupper():

@@ -22,7 +22,7 @@ import pytest
 
 from spssn_ros.errors import BadImageError
 from spssn_ros.imaging import decode_compressed
-from spssn_ros.imaging.png_chunks import pixel_chunks
+from spssn_ros.png_chunks import pixel_chunks
 
 SIGNATURE = b'\x89PNG\r\n\x1a\n'
 # Channels by colour type: gray, RGB, palette, gray and alpha, RGB and alpha.
