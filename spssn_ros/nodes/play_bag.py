@@ -35,6 +35,8 @@ from spssn_ros.errors import ConfigError, SpssnError
 from spssn_ros.nodes.bag_player import BagPlayer, StopFlag
 from spssn_ros.tools.parser import CommandParser
 
+_MOST_CLOCK_HZ = 1000
+
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line, without its ROS arguments; exit with status 2 on a usage error."""
@@ -72,6 +74,22 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _check_numbers(options: argparse.Namespace) -> None:
+    if not 0 < options.rate < float('inf'):
+        raise ConfigError(f'--rate {options.rate:g} is not positive; 1 is the recorded speed')
+    # Messages that go out more slowly than they are due would hold up the bag without end.
+    if not 0 <= options.clock <= _MOST_CLOCK_HZ:
+        raise ConfigError(
+            f'--clock {options.clock:g} is no frequency in Hz; give at most {_MOST_CLOCK_HZ}'
+        )
+    for option, seconds in (
+        ('--wait-for-subscribers', options.wait_for_subscribers),
+        ('--start-delay', options.start_delay),
+    ):
+        if not 0 <= seconds < float('inf'):
+            raise ConfigError(f'{option} {seconds:g} is no time; give seconds, 0 or more')
+
+
 def play(options: argparse.Namespace, ros_arguments: Sequence[str]) -> None:
     """Play a bag as the command line says, until its end, SIGINT or SIGTERM.
 
@@ -85,10 +103,7 @@ def play(options: argparse.Namespace, ros_arguments: Sequence[str]) -> None:
         signal.signal(number, lambda *_: stop.set())
     # `nodes.start` blocks them until now.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
-    if not 0 < options.rate < float('inf'):
-        raise ConfigError(f'--rate {options.rate:g} is not positive; 1 is the recorded speed')
-    if not 0 <= options.clock < float('inf'):
-        raise ConfigError(f'--clock {options.clock:g} is no frequency in Hz')
+    _check_numbers(options)
     with BagReader(options.bag) as bag:
         bag.require(*options.topics)
         topics = {

@@ -223,7 +223,14 @@ def test_sigterm_ends_it_with_status_0(bag: Path, play: Callable[..., Any]) -> N
         (('{bag}/nope',), r'play_bag: bag {bag}/nope does not exist; check the path'),
         (('{bag}', '--topics', '/x'), r"play_bag: topic '/x' is not in bag {bag}; it has /camera"),
         (('{bag}', '--rate', '0'), 'play_bag: --rate 0 is not positive; 1 is the recorded speed'),
-        (('{bag}', '--clock', '-1'), 'play_bag: --clock -1 is no frequency in Hz'),
+        (('{bag}', '--clock', '-1'), 'play_bag: --clock -1 is no frequency in Hz; give at most'),
+        (('{bag}', '--clock', '1e6'), 'play_bag: --clock 1e+06 is no frequency in Hz; give at mo'),
+        (('{bag}', '--start-delay', 'inf'), 'play_bag: --start-delay inf is no time; give second'),
+        (('{bag}', '--start-delay', '-1'), 'play_bag: --start-delay -1 is no time; give seconds'),
+        (
+            ('{bag}', '--wait-for-subscribers', 'nan'),
+            'play_bag: --wait-for-subscribers nan is no time; give seconds, 0 or more',
+        ),
         (
             ('{bag}', '--rate', 'fast'),
             "play_bag: argument --rate: invalid float value: 'fast'; see play_bag --help\n",
