@@ -153,12 +153,14 @@ class ConfusionMatrix:
         """Return the names of the classes without an IoU, which the mean leaves out."""
         return [name for name, value in zip(names, self.iou(), strict=True) if np.isnan(value)]
 
-    @staticmethod
-    def _check(ids: NDArray[np.int64], strange: NDArray[np.bool_], where: str) -> None:
+    def _check(self, ids: NDArray[np.int64], strange: NDArray[np.bool_], where: str) -> None:
         if strange.any():
             found = np.unique(ids[strange])
             listed = ', '.join(str(i) for i in found[:8]) + (', ...' if len(found) > 8 else '')
-            raise BadImageError(f'{where} holds ids that are no class: {listed}')
+            raise BadImageError(
+                f'{where} holds ids that are no class: {listed}; the classes are '
+                f'0..{self.num_classes - 1}'
+            )
 
 
 def _size(image: NDArray[np.integer]) -> str:

@@ -134,7 +134,7 @@ class BagPairs:
             return BagError(f'{counts}{within}; the nearest two are {nearest_ms:g} ms apart')
         return BagError(
             f'{counts}; the nearest two are {nearest_ms:g} ms apart: truth needs exactly the '
-            'header stamp of its image, or a slop'
+            'header stamp of its image, or a slop of that (--slop, parameter slop_ms)'
         )
 
     def located(self, stamp_ns: int, error: Exception) -> BagError:

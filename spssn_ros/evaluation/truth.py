@@ -85,7 +85,11 @@ def truth_labels(
         BadImageError: it is not of that format, or cannot be decoded.
 
     """
-    pixels = _pixels(message)
+    try:
+        pixels = _pixels(message)
+    except BadImageError as error:
+        # The frame is named by its image, which may be in order.
+        raise BadImageError(f'truth: {error}') from error
     is_color = pixels.ndim == 3
     try:
         if is_color and truth in (TruthFormat.AUTO, TruthFormat.CAMVID_COLORS):

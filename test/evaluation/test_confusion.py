@@ -158,12 +158,16 @@ def test_bytes_are_counted_as_wider_integers_are(ignored: int) -> None:
 @pytest.mark.parametrize(
     ('truth', 'prediction', 'text'),
     [
-        (np.uint8([0, 3, 254]), np.uint8([0, 0, 9]), r'^truth holds .* no class: 3, 254$'),
-        (np.uint8([0, 0, 255]), np.uint8([0, 7, 8]), r'^the prediction holds .* no class: 7$'),
-        ([0, 3], [0, 0], r'^truth holds ids that are no class: 3$'),
-        ([0, -1], [0, 0], r'^truth holds ids that are no class: -1$'),
-        ([0, 0], [0, 7], r'^the prediction holds ids that are no class: 7$'),
-        ([0] * 12, list(range(5, 17)), r'no class: 5, 6, 7, 8, 9, 10, 11, 12, \.\.\.$'),
+        (
+            np.uint8([0, 3, 254]),
+            np.uint8([0, 0, 9]),
+            r'^truth holds .* no class: 3, 254; the classes are 0..2$',
+        ),
+        (np.uint8([0, 0, 255]), np.uint8([0, 7, 8]), r'^the prediction holds .* no class: 7; the'),
+        ([0, 3], [0, 0], r'^truth holds ids that are no class: 3; the'),
+        ([0, -1], [0, 0], r'^truth holds ids that are no class: -1; the'),
+        ([0, 0], [0, 7], r'^the prediction holds ids that are no class: 7; the'),
+        ([0] * 12, list(range(5, 17)), r'no class: 5, 6, 7, 8, 9, 10, 11, 12, \.\.\.; the'),
         ([[0, 0]], [0, 0], r'^truth is 2x1 but the prediction is 2; both must have one size$'),
     ],
 )

@@ -148,6 +148,7 @@ def test_no_pair_is_explained(write_bag: WriteBag) -> None:
     bag = write_bag([(10**9, frame(1))] * 2, [(10**9 + 2_500_000, frame(1))])
     for slop_ns, text in (
         (0, 'the nearest two are 2.5 ms apart: truth needs exactly the header stamp of its image'),
+        (0, 'or a slop of that (--slop, parameter slop_ms)'),
         (10**6, 'within the slop of 1 ms; the nearest two are 2.5 ms apart'),
     ):
         source = BagPairs(bag, '/image', '/truth', slop_ns)
