@@ -35,6 +35,9 @@ FRAME_ID = 'camera'
 FIRST_STAMP_NS = 1_000_000_000 * 1_000_000_000
 """Stamp of frame 0: 2001-09-09 01:46:40 UTC, fixed so that the same frames give the same bag."""
 
+# Of more frames a second some would have one stamp.
+_MOST_HZ = 1e9
+
 
 @dataclass(frozen=True)
 class LabelledFrame:
@@ -118,11 +121,17 @@ def write_labelled_bag(
 
     Raises:
         BagError: the bag exists or cannot be written.
-        ConfigError: the rate is not positive or too low for the stamps, or there is no frame.
+        ConfigError: the rate is not positive, too low or too high for the stamps, or there is no
+            frame.
 
     """
     if not 0 < rate_hz < float('inf'):
         raise ConfigError(f'rate {rate_hz} Hz is not positive; give frames a second')
+    if rate_hz > _MOST_HZ:
+        raise ConfigError(
+            f'at a rate of {rate_hz:g} Hz frames share stamps, which are whole nanoseconds; give '
+            f'at most {_MOST_HZ:g}'
+        )
     count = 0
     with BagWriter(path, storage) as bag:
         for frame in frames:

@@ -69,6 +69,8 @@ def test_bad_numbers_leave_no_bag(tmp_path: Path, scene: Scene) -> None:
     for rate in (0.0, -1.0, float('nan'), float('inf')):
         with pytest.raises(ConfigError, match=rf'rate {rate} Hz is not positive'):
             write_labelled_bag(tmp_path / 'bag', scene_frames(scene, 1, 10.0), rate)
+    with pytest.raises(ConfigError, match=r'at a rate of 1e\+12 Hz frames share stamps, which'):
+        write_labelled_bag(tmp_path / 'bag', scene_frames(scene, 2, 10.0), 1e12)
     with pytest.raises(ConfigError, match='would hold no frame'):
         write_labelled_bag(tmp_path / 'bag', [], 1.0)
     # 36 years, and longer than floats go.
