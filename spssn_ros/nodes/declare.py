@@ -20,9 +20,10 @@ from rcl_interfaces.msg import (
     IntegerRange,
     ParameterDescriptor,
 )
-from rclpy.exceptions import ParameterUninitializedException
+from rclpy.exceptions import ParameterException, ParameterUninitializedException
 from rclpy.node import Node
 
+from spssn_ros.errors import ConfigError
 from spssn_ros.nodes.parameters import PARAMETERS, ParameterSpec
 
 
@@ -30,13 +31,27 @@ def declare_parameters(node: Node) -> dict[str, Any]:
     """Declare every parameter of the table; return the values in force, by name.
 
     Raises:
-        rclpy.exceptions.InvalidParameterTypeException, InvalidParameterValueException: a value
-            given at the start has the wrong type or is out of range.
+        ConfigError: as `declare`.
 
     """
     for spec in PARAMETERS:
-        node.declare_parameter(spec.name, _value(spec), _descriptor(spec))
+        declare(node, spec.name, _value(spec), _descriptor(spec))
     return {spec.name: _in_force(node, spec) for spec in PARAMETERS}
+
+
+def declare(node: Node, name: str, default: Any, descriptor: ParameterDescriptor) -> None:
+    """Declare one parameter.
+
+    Raises:
+        ConfigError: the value given at the start has the wrong type or is out of range.
+
+    """
+    try:
+        node.declare_parameter(name, default, descriptor)
+    except ParameterException as error:
+        # A whole number for one with a point, most often, where the type alone is no help.
+        reason = str(error).removesuffix(f': {name}')
+        raise ConfigError(f'{reason}; give a value such as {default!r}') from error
 
 
 def _in_force(node: Node, spec: ParameterSpec) -> Any:

@@ -22,6 +22,7 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 
 from spssn_ros.errors import ConfigError
+from spssn_ros.nodes.declare import declare
 from spssn_ros.nodes.params_file import parameter_words
 
 PARAMETERS: dict[str, tuple[str | float, str]] = {
@@ -79,7 +80,7 @@ class EvaluateParameters:
         node: declares them.
 
     Raises:
-        rclpy.exceptions.InvalidParameterTypeException: a value has the wrong type.
+        ConfigError: a value has the wrong type.
 
     """
 
@@ -88,7 +89,7 @@ class EvaluateParameters:
         for name, (default, description) in PARAMETERS.items():
             descriptor = ParameterDescriptor(description=description, read_only=True)
             descriptor.dynamic_typing = name in _LISTS
-            node.declare_parameter(name, default, descriptor)
+            declare(node, name, default, descriptor)
 
     def mode(self) -> Mode:
         """Return what to score.

@@ -121,6 +121,7 @@ def test_one_or_a_list(start: Start) -> None:
     ('parameters', 'sentence'),
     [
         ({'fail_under': 1.5}, 'fail_under is 1.5; give a fraction from 0 to 1'),
+        ({'fail_under': 1}, "'INTEGER', expecting type 'DOUBLE'; give a value such as 0.0"),
         ({'bag': '12'}, 'bag is 12; give a bag or a list of bags'),
         ({'bag': '[""]'}, "mode is 'offline' but bag is empty; give -p bag:=PATH"),
         ({'image_topic': '[1]'}, 'image_topic is [1]; give a topic or a list of topics'),

@@ -450,8 +450,9 @@ def test_a_signal_ends_it_in_the_middle_of_a_frame(
         ('weights:=/nowhere.safetensors', "no weights file '/nowhere.safetensors'; give the path"),
         ('transport:=pigeon', "transport is 'pigeon'; give raw or compressed"),
         ('input_size:=huge', "input_size is 'huge'; give auto, native or WIDTHxHEIGHT"),
-        ('overlay_alpha:=7.0', 'overlay_alpha'),
-        ('max_rate:=fast', 'max_rate'),
+        ('overlay_alpha:=7.0', 'Min: 0.0, Max: 1.0, value: 7.0; give a value such as 0.5'),
+        ('max_rate:=5', "'INTEGER', expecting type 'DOUBLE'; give a value such as 0.0"),
+        ('output_size:=64', "expecting type 'STRING'; give a value such as 'input'"),
         (
             'qos_overrides./image.subscription.reliability:=wrong',
             '/image cannot be had with its qos_overrides: Unexpected QoS override for policy',
