@@ -161,7 +161,21 @@ class Explainer:
             f'{topic} is published as {found}, but the node reads {self._type}; remap to another '
             "topic, or set transport: 'raw' reads Image, 'compressed' CompressedImage",
         )
-        return self._type in types
+        # Of those whose QoS does not match `look_at_qos` tells.
+        return self._type in types and self._has_match(topic)
+
+    def _has_match(self, topic: str) -> bool:
+        me = self._node.get_fully_qualified_name()
+        wanted = [
+            info.qos_profile
+            for info in self._node.get_subscriptions_info_by_topic(topic)
+            if _full_name(info) == me
+        ]
+        return any(
+            _compatible(info.qos_profile, profile)
+            for info in self._node.get_publishers_info_by_topic(topic)
+            for profile in wanted
+        )
 
     def _elsewhere(self, topic: str) -> str:
         """Say where images are published, as far as a sentence bears it."""
