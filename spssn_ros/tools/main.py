@@ -17,6 +17,7 @@ import argparse
 import io
 import shlex
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,7 +90,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Raises:
         SystemExit: a usage error, with 2; after --help and --version, with 0.
-        SpssnError, OSError, ImportError: with --debug, what is told in one line otherwise.
 
     """
     words = list(sys.argv[1:] if argv is None else argv)
@@ -105,26 +105,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with lost_interrupts_raised_again():
             status: int = args.func(args)
-    except (SpssnError, OSError) as error:
+    except (SpssnError, OSError, ImportError) as error:
         if args.debug:
-            raise
+            traceback.print_exc()
         print(f'spssn: {_in_words(error)}', file=sys.stderr)
-        return 2
-    except ImportError as error:
-        if args.debug:
-            raise
-        print(
-            f'spssn: a package that this needs cannot be imported ({one_line(error, 300)}); '
-            'install it (the files in requirements/ name versions)',
-            file=sys.stderr,
-        )
         return 2
     except KeyboardInterrupt:
         return 130
     return status
 
 
-def _in_words(error: SpssnError | OSError) -> str:
+def _in_words(error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return (
+            f'a package that this needs cannot be imported ({one_line(error, 300)}); install it '
+            '(the files in requirements/ name versions)'
+        )
     if isinstance(error, OSError):
         file = f'{error.filename}: ' if error.filename else ''
         return (file + explain(error)).replace('\n', r'\n')
