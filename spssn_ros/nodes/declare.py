@@ -13,6 +13,7 @@
 # limitations under the License.
 """Declares the parameter table on a node."""
 
+import difflib
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -52,6 +53,20 @@ def declare(node: Node, name: str, default: Any, descriptor: ParameterDescriptor
         # A whole number for one with a point, most often, where the type alone is no help.
         reason = str(error).removesuffix(f': {name}')
         raise ConfigError(f'{reason}; give a value such as {default!r}') from error
+
+
+def warn_of_unknown_parameters(node: Node) -> None:
+    """Log the names given at the start that are none of the node's, which ROS passes over."""
+    # rclpy has no other way to ask for them.
+    given = getattr(node, '_parameter_overrides', {})
+    known = node.get_parameters_by_prefix('')
+    for name in given:
+        # Those of topics are declared with the topics, some of which come later.
+        if name in known or name.startswith('qos_overrides.'):
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f'; did you mean {near[0]!r}?' if near else ''
+        node.get_logger().warning(f'there is no parameter {name!r}, so it is ignored{hint}')
 
 
 def _in_force(node: Node, spec: ParameterSpec) -> Any:

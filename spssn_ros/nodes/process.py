@@ -28,6 +28,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
 from spssn_ros.errors import SpssnError, one_line
+from spssn_ros.nodes.declare import warn_of_unknown_parameters
 from spssn_ros.runtime import keep_freed_memory, lost_interrupts_raised_again
 
 N = TypeVar('N', bound=Node)
@@ -78,6 +79,7 @@ def run_node(
                 # `nodes.start` blocks them until rclpy's handlers are in place.
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
                 node = create()
+                warn_of_unknown_parameters(node)
                 status = start(node)
                 if status is None:
                     _spin(node)

@@ -107,10 +107,40 @@ def test_a_signal_that_python_sees_after_its_effect_ends_the_node_in_order() -> 
     assert run(SIGNAL_AFTER_ITS_EFFECT) == ('stopped\nstatus 7\n', '')
 
 
-def run(program: str) -> tuple[str, str]:
+STRANGE_PARAMETERS = """
+from rclpy.node import Node
+from spssn_ros.nodes.process import run_node
+
+def create():
+    node = Node('lamp')
+    node.declare_parameter('weights', '')
+    return node
+
+run_node('lamp', create, lambda node: 0, lambda node: True)
+"""
+
+
+def test_parameters_that_there_are_not_are_told() -> None:
+    given = {
+        'weights': 'w',
+        'wieghts': 'w',
+        'xyzzy': '1',
+        'use_sim_time': 'false',
+        'qos_overrides./image.subscription.depth': '2',
+    }
+    words = [word for name, value in given.items() for word in ('-p', f'{name}:={value}')]
+    _, errors = run(STRANGE_PARAMETERS, '--ros-args', *words)
+    told = sorted(line.split('[lamp]: ')[1] for line in errors.splitlines())
+    assert told == [
+        "there is no parameter 'wieghts', so it is ignored; did you mean 'weights'?",
+        "there is no parameter 'xyzzy', so it is ignored",
+    ]
+
+
+def run(program: str, *arguments: str) -> tuple[str, str]:
     """Return what a program prints, and its errors."""
     done = subprocess.run(
-        [sys.executable, '-c', program],
+        [sys.executable, '-c', program, *arguments],
         env=environment(),
         capture_output=True,
         text=True,
