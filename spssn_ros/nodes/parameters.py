@@ -231,7 +231,8 @@ class Settings:
                 if name not in label_set.names:
                     raise ConfigError(
                         f'{parameter} names {name!r}; the classes of {self.weights} are '
-                        f'{", ".join(label_set.names)}'
+                        f'{", ".join(label_set.names)}; give some of these, or [all] before '
+                        'weights of other classes'
                     )
 
 
