@@ -77,6 +77,9 @@ def play_demo(job: DemoJob) -> list[NDArray[np.uint8]]:
             raise SpssnError('segment_node answered no frame; its log above says why')
         if evaluator is not None and evaluator.returncode:
             raise SpssnError('evaluate_node wrote no scores; its message above says why')
+        if evaluator is None:
+            # Nobody else tells.
+            print(listener.summary(), flush=True)
         return listener.overlays()
 
 

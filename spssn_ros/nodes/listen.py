@@ -48,6 +48,7 @@ class OverlayListener:
         self._messages: EvenSample[Image] = EvenSample(keep)
         self._announced = False
         self.received = 0
+        self._first_s = self._last_s = 0.0
         self._node.create_subscription(
             Image, f'/{node_name}/overlay', self._on_overlay, qos.LOSSLESS
         )
@@ -88,10 +89,18 @@ class OverlayListener:
         """Return the kept overlays, (H, W, 3) uint8 RGB each."""
         return [to_rgb(message) for message in self._messages.items()]
 
+    def summary(self) -> str:
+        """Return a sentence on how many frames were answered, and how fast."""
+        seconds = self._last_s - self._first_s
+        rate = f' at {(self.received - 1) / seconds:.1f} frames/s' if seconds else ''
+        return f'live: {self.received} frames answered{rate}'
+
     def _on_announced(self, message: String) -> None:
         self._announced = True
 
     def _on_overlay(self, message: Image) -> None:
+        self._last_s = time.monotonic()
+        self._first_s = self._first_s or self._last_s
         self.received += 1
         if self._messages.wants_next():
             self._messages.add(message)

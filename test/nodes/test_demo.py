@@ -15,6 +15,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +135,17 @@ def test_truth_that_fits_no_image_is_told_as_no_scores(tiny_weights: Path, tmp_p
     last = run.stderr.splitlines()[-1]
     assert last == 'spssn: evaluate_node wrote no scores; its message above says why'
     assert 'Traceback' not in run.stderr
+
+
+def test_without_truth_it_tells_what_was_answered(tiny_weights: Path, tmp_path: Path) -> None:
+    with BagWriter(tmp_path / 'bag') as bag:
+        for tick in range(1, 9):
+            bag.write_image('/front/image_raw', tick * 250_000_000, 'camera', picture())
+    command = ['demo', '--bag', 'bag', '--weights', str(tiny_weights), '--output', 'demo']
+    run = spssn(command, tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert re.search(r'^live: [2-8] frames answered at [\d.]+ frames/s$', run.stdout, re.M)
+    assert not (tmp_path / 'demo' / 'report').exists()
 
 
 @pytest.fixture
