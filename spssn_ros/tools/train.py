@@ -129,6 +129,13 @@ def _train(
         # Now that nothing more is known to stand in the way of a new run.
         for folder in later:
             forget_run(folder)
+    if processes.is_first:
+        # A run on the CPU that was meant for a GPU, or on a part of the data, is seen at once.
+        print(
+            f'{samples.summary()}; {len(trainer.batches)} steps an epoch on {trainer.device}, '
+            f'{trainer.arithmetic.precision.value}',
+            flush=True,
+        )
     best = trainer.run(resume=args.resume)
     if processes.is_first:
         validated = bool(samples.val or samples.holdout)

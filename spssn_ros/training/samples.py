@@ -55,6 +55,15 @@ class TrainingData:
     val: Sequence[Sample] = ()
     holdout: Sequence[Sample] = ()
 
+    def summary(self) -> str:
+        """Return how many images there are for what."""
+        parts = [f'{len(self.train)} images to train on']
+        if self.val:
+            parts.append(f'{len(self.val)} to validate on')
+        if self.holdout:
+            parts.append(f'{len(self.holdout)} held out')
+        return ', '.join(parts)
+
 
 @dataclass(frozen=True)
 class Frame:

@@ -82,7 +82,7 @@ class Trainer:
     ) -> None:
         if len(data.train) < config.batch_size:
             raise ConfigError(
-                f'{len(data.train)} training images are fewer than batch_size {config.batch_size}'
+                f'{data.summary()}: fewer than batch_size {config.batch_size}; lower that'
             )
         self.config, self.data, self.output = config, data, output
         self.recipe = recipe or {}

@@ -141,7 +141,9 @@ def test_an_exported_bag_trains_and_its_weights_load(
 ) -> None:
     config = recipe(tmp_path, epochs=1, paste=1.0, degrade=0.5, ohem=0.7, auxiliary_weight=0.4)
     assert train(config, street, tmp_path / 'out', '--device', 'cpu') == 0
-    assert 'last.safetensors written; best mIoU 0.' in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert out.startswith('8 images to train on, 4 held out; 2 steps an epoch on cpu, float32\n')
+    assert 'last.safetensors written; best mIoU 0.' in out
     weights = tmp_path / 'out' / 'last.safetensors'
     info = read_info(weights)
     assert info.label_set == CAMVID
@@ -339,9 +341,8 @@ def test_bad_input_is_told_in_one_line(
     recipe(tmp_path, learning_rat=1)
     assert "unknown key 'learning_rat'" in fails(capsys, *common, '--data', street)
     recipe(tmp_path, batch_size=40)
-    assert '8 training images are fewer than batch_size 40' in fails(
-        capsys, *common, '--data', street
-    )
+    line = fails(capsys, *common, '--data', street)
+    assert '8 images to train on, 4 held out: fewer than batch_size 40; lower that' in line
     recipe(tmp_path, precision='float16')
     assert "precision 'float16' needs CUDA" in fails(capsys, *common, '--data', street)
     recipe(tmp_path, sync_batch_norm=True)

@@ -445,7 +445,7 @@ def test_every_image_is_seen_once_an_epoch(tmp_path: Path) -> None:
 
 
 def test_too_few_images(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r'^1 training images are fewer than batch_size 2$'):
+    with pytest.raises(ConfigError, match=r'^1 images to train on: fewer than batch_size 2; '):
         Trainer(tiny(), TrainingData(LABELS, TRAIN[:1]), tmp_path)
 
 
