@@ -126,7 +126,10 @@ def no_pair(live: LiveEvaluation, label_topic: str, truth_topic: str) -> SpssnEr
     if live.pairs_refused:
         remedy = 'the pairs that came are not usable; the log says why'
     elif labels and truths:
-        remedy = 'a label needs exactly the header stamp of its truth'
+        remedy = (
+            'a label needs exactly the header stamp of its truth; of a bag, spssn evaluate --slop '
+            'pairs the nearest'
+        )
     elif labels:
         remedy = 'play a bag with truth, or remap label_truth (-r label_truth:=TOPIC)'
     elif truths:

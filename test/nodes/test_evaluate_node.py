@@ -204,7 +204,8 @@ def test_an_evaluation_without_a_pair_is_no_success(
     peer.spin(0.5)
     told = (
         'no pair of label and truth was scored: 2 labels came on /car/seg/label, 1 truth images '
-        'on /truth; a label needs exactly the header stamp of its truth'
+        'on /truth; a label needs exactly the header stamp of its truth; of a bag, spssn evaluate '
+        '--slop pairs the nearest'
     )
     response = peer.call(Trigger, '/car/evaluate_node/finish', Trigger.Request())
     assert (response.success, response.message) == (False, told)

@@ -175,7 +175,12 @@ def test_a_score_file_that_fails_later_is_tried_again(
         ([], [], 'start segment_node and play a bag, or remap label and label_truth (-r label:='),
         ([], [1, 2], 'start segment_node, or remap label (-r label:=TOPIC)'),
         ([1], [], 'play a bag with truth, or remap label_truth (-r label_truth:=TOPIC)'),
-        ([1, 2, 3], [4], 'a label needs exactly the header stamp of its truth'),
+        (
+            [1, 2, 3],
+            [4],
+            'a label needs exactly the header stamp of its truth; of a bag, spssn '
+            'evaluate --slop pairs the nearest',
+        ),
         # Of another size than its truth.
         ([-1], [1], 'the pairs that came are not usable; the log says why'),
     ],
