@@ -14,6 +14,7 @@
 """Networks by name."""
 
 import difflib
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -67,7 +68,10 @@ def create_model(name: str, num_classes: int = 19, **options: Any) -> Network:
     try:
         return _MODELS[name](num_classes=num_classes, **options)
     except TypeError as error:
-        raise ConfigError(f'{name} takes no such option: {error}') from error
+        _, *known = inspect.signature(_MODELS[name]).parameters
+        raise ConfigError(
+            f'{name} takes no such option: {error}; it takes {", ".join(known)}'
+        ) from error
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -38,6 +38,7 @@ def test_an_unknown_name_lists_those_that_there_are() -> None:
         create_model('spsn')
 
 
-def test_an_unknown_option_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"^spssn takes no such option: .*'chain_lenght'"):
+def test_an_unknown_option_is_named_and_those_that_there_are() -> None:
+    told = "^spssn takes no such option: .*'chain_lenght'.*; it takes chain_length, first_stride, "
+    with pytest.raises(ConfigError, match=told + 'dropout, auxiliary$'):
         create_model('spssn', chain_lenght=2)
