@@ -32,7 +32,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         'are often better together, at no cost in speed. Score the result before you trust it.',
     )
     parser.add_argument(
-        'weights', nargs='+', metavar='WEIGHTS', help='weights file, or the name of shipped'
+        'weights', nargs='+', metavar='WEIGHTS', help='weights file, or the name of a shipped one'
     )
     parser.add_argument(
         '--output', required=True, type=Path, metavar='FILE', help='weights file to write'

@@ -45,7 +45,9 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
 
 def add_copy_options(parser: argparse.ArgumentParser) -> None:
     """Add which weights get a copy with something more in it, and where it goes."""
-    parser.add_argument('--weights', required=True, help='weights file, or the name of shipped')
+    parser.add_argument(
+        '--weights', required=True, help='weights file, or the name of a shipped one'
+    )
     parser.add_argument(
         '--input-size', default='auto', help='auto, native or WxH; default: %(default)s'
     )
