@@ -140,6 +140,8 @@ class Trainer:
         iterations, saved = len(self.batches), -math.inf
         with (
             contextlib.closing(self.batches),
+            # Of a run that is interrupted or fails there is a picture, too.
+            contextlib.closing(curve) if curve else contextlib.nullcontext(),
             tqdm(
                 initial=self.epoch * iterations,
                 total=self.config.epochs * iterations,
@@ -159,8 +161,6 @@ class Trainer:
                     if last_epoch or time.monotonic() - saved > _STATE_SECONDS:
                         save_state(state_path, self._state())
                         saved = time.monotonic()
-        if curve is not None:
-            curve.close()
         # A next stage starts, in every process, from what the first one has written.
         self.processes.gather(None)
         return self.best

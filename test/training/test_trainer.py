@@ -561,6 +561,23 @@ def test_depthwise_convolutions_need_not_decay(tmp_path: Path) -> None:
     assert len(decayed) + len(plain) == len(list(run.model.parameters()))
 
 
+def test_an_interrupted_run_leaves_a_picture_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trainer(tmp_path, epochs=2)
+
+    def train_epoch(_: object) -> float:
+        if run.epoch:
+            raise KeyboardInterrupt
+        return 1.0
+
+    monkeypatch.setattr(run, '_train_epoch', train_epoch)
+    with pytest.raises(KeyboardInterrupt):
+        run.run()
+    assert [row['loss'] for row in curve(tmp_path)] == ['1.0']
+    assert (tmp_path / 'curve.png').exists()
+
+
 def test_other_surroundings_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
