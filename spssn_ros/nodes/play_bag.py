@@ -101,8 +101,6 @@ def play(options: argparse.Namespace, ros_arguments: Sequence[str]) -> None:
     numbers = (signal.SIGINT, signal.SIGTERM)
     for number in numbers:
         signal.signal(number, lambda *_: stop.set())
-    # `nodes.start` blocks them until now.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
     _check_numbers(options)
     with BagReader(options.bag) as bag:
         bag.require(*options.topics)

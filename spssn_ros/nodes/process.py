@@ -17,7 +17,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from types import FrameType
 from typing import TypeVar
 
 import rclpy
@@ -34,6 +35,7 @@ from spssn_ros.runtime import keep_freed_memory, lost_interrupts_raised_again
 N = TypeVar('N', bound=Node)
 
 _LOOK_S = 1.0
+_NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 
 @lost_interrupts_raised_again()
@@ -61,14 +63,8 @@ def run_node(
 
     """
     keep_freed_memory()
-    try:
-        rclpy.init(args=args)
-    # rclpy's own error types for bad arguments differ between distributions.
-    except Exception as error:
-        print(f'{name}: {one_line(error)}', file=sys.stderr)
-        return 2
     node: N | None = None
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    signals = _Signals()
     status: int | None = interrupted
     ended = True
     try:
@@ -76,12 +72,23 @@ def run_node(
         # same signal comes as KeyboardInterrupt, perhaps only after that.
         with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
             try:
-                # `nodes.start` blocks them until rclpy's handlers are in place.
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+                for number in _NUMBERS:
+                    signal.signal(number, signals.come)
+                try:
+                    rclpy.init(args=args)
+                # rclpy's own error types for bad arguments differ between distributions.
+                except Exception as error:
+                    print(f'{name}: {one_line(error)}', file=sys.stderr)
+                    return 2
                 node = create()
                 warn_of_unknown_parameters(node)
                 status = start(node)
-                if status is None:
+                # From here on rclpy's own handlers will do: they end the spinning between two
+                # callbacks, none of which is left half done.
+                signals.raising = False
+                if status is None and signals.came:
+                    status = interrupted
+                elif status is None:
                     _spin(node)
             except (SpssnError, ParameterException) as error:
                 print(f'{name}: {error}', file=sys.stderr)
@@ -96,13 +103,14 @@ def run_node(
                     status = 2
     finally:
         # A second Ctrl-C must not interrupt what is being written at the end.
-        _ignore(numbers)
+        signals.raising = False
+        _ignore_signals()
         if node is not None:
             ended = stop(node)
             node.destroy_node()
         rclpy.try_shutdown()
         # rclpy has put back what was there before it.
-        _ignore(numbers)
+        _ignore_signals()
     sys.stdout.flush()
     sys.stderr.flush()
     if not ended:
@@ -125,6 +133,28 @@ def _nothing() -> None:
     pass
 
 
-def _ignore(numbers: Iterable[signal.Signals]) -> None:
-    for number in numbers:
+class _Signals:
+    """Ends by KeyboardInterrupt what SIGINT or SIGTERM comes upon, as long as `raising` is set.
+
+    rclpy's handlers call those that were there before them: these.
+
+    Attributes:
+        raising: whether to.
+        came: whether a signal has; what it came upon may have swallowed the exception.
+
+    """
+
+    def __init__(self) -> None:
+        self.raising = True
+        self.came = False
+
+    def come(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        self.came = True
+        if self.raising:
+            raise KeyboardInterrupt
+
+
+def _ignore_signals() -> None:
+    for number in _NUMBERS:
         signal.signal(number, signal.SIG_IGN)

@@ -13,8 +13,8 @@
 # limitations under the License.
 """The executables' first step: quiet and quick to end while libraries are imported.
 
-That takes seconds, in which Python alone would answer Ctrl-C with a traceback. From `rclpy.init`
-on, the node's own handlers end it in order. And however it was started, large images pass.
+That takes seconds, in which Python alone would answer Ctrl-C with a traceback. From then on the
+node's own handlers end it in order. And however it was started, large images pass.
 
     python -m spssn_ros.nodes.start segment_node|evaluate_node|play_bag [ARGUMENT...]
 """
@@ -49,16 +49,13 @@ def _start(module: str, interrupted: int) -> int:
         # Nothing has begun that would have to be ended.
         os._exit(interrupted)
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, end) for number in numbers}
+    # Until the node puts its own handlers in their place. To block the signals instead would not
+    # do: libraries have started threads by then, to which the kernel would give them.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
     set_up_process()
     find_log_folder()
-    main = importlib.import_module(f'spssn_ros.nodes.{module}').main
-    # A signal waits until the node's handlers are in place, and it lifts the mask.
-    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    return int(main())
+    return int(importlib.import_module(f'spssn_ros.nodes.{module}').main())
 
 
 if __name__ == '__main__':

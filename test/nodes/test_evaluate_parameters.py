@@ -15,7 +15,6 @@
 
 import re
 import shlex
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,7 +44,6 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     for name, value in environment(in_process=True).items():
         if name.startswith('ROS_'):
             monkeypatch.setenv(name, value)
-    handler = signal.getsignal(signal.SIGTERM)
     made: list[Any] = []
 
     def end() -> None:
@@ -61,7 +59,6 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
     yield make
     end()
-    signal.signal(signal.SIGTERM, handler)
 
 
 def words(**parameters: object) -> list[str]:

@@ -137,14 +137,90 @@ def test_parameters_that_there_are_not_are_told() -> None:
     ]
 
 
-def run(program: str, *arguments: str) -> tuple[str, str]:
-    """Return what a program prints, and its errors."""
-    done = subprocess.run(
+EARLY_SIGNAL = """
+import os, signal, sys, threading, time
+import rclpy
+from spssn_ros.nodes import start
+# As numpy and PyTorch do: the kernel gives a signal to any thread that does not block it.
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+init = rclpy.init
+
+def signalled(**options):
+    if {before}:
+        os.kill(os.getpid(), signal.{number})
+        time.sleep(30)
+    init(**options)
+    os.kill(os.getpid(), signal.{number})
+    time.sleep(30)
+
+rclpy.init = signalled
+sys.exit(start.evaluate_node())
+"""
+
+
+@pytest.mark.parametrize('before', [True, False], ids=['before', 'after'])
+@pytest.mark.parametrize('number', ['SIGINT', 'SIGTERM'])
+def test_a_signal_while_rclpy_starts_ends_the_node_silently(number: str, before: bool) -> None:
+    done = ended(EARLY_SIGNAL.format(number=number, before=before))
+    assert (done.returncode, done.stdout, done.stderr) == (130, '', '')
+
+
+SWALLOWED_SIGNAL = """
+import signal, time
+from rclpy.node import Node
+from spssn_ros.nodes.process import run_node
+
+def start(node):
+    try:
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(30)
+    except:
+        print('swallowed')
+
+print('status', run_node('busy', lambda: Node('busy'), start, lambda node: True, None, 130))
+"""
+
+
+def test_a_signal_that_the_start_swallows_ends_the_node_after_it() -> None:
+    assert run(SWALLOWED_SIGNAL) == ('swallowed\nstatus 130\n', '')
+
+
+SIGNAL_AT_WORK = """
+import signal, time
+from rclpy.node import Node
+from spssn_ros.nodes.process import run_node
+
+def work():
+    signal.raise_signal(signal.{number})
+    # Time enough for rclpy to end its context.
+    time.sleep(1)
+    print('done')
+
+def start(node):
+    node.create_timer(0.1, work)
+
+print('status', run_node('busy', lambda: Node('busy'), start, lambda node: True, None, 130))
+"""
+
+
+@pytest.mark.parametrize('number', ['SIGINT', 'SIGTERM'])
+def test_a_signal_leaves_no_callback_half_done(number: str) -> None:
+    assert run(SIGNAL_AT_WORK.format(number=number)) == ('done\nstatus 0\n', '')
+
+
+def ended(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Return how a program ended, and what it printed."""
+    return subprocess.run(
         [sys.executable, '-c', program, *arguments],
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
+
+
+def run(program: str, *arguments: str) -> tuple[str, str]:
+    """Return what a program prints, and its errors."""
+    done = ended(program, *arguments)
     return done.stdout, done.stderr
