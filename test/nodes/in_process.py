@@ -19,7 +19,7 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from harness import camera_image, picture
+from harness import TIMEOUT_S, camera_image, picture
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Image
 
@@ -50,7 +50,7 @@ class Bench:
             self.executor.spin_once(timeout_sec=0.01)
 
     def send_until(self, condition: Callable[[], Any]) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + TIMEOUT_S
         while not condition():
             assert time.monotonic() < end, self.status
             self.send()
@@ -58,6 +58,11 @@ class Bench:
     @property
     def status(self) -> DiagnosticStatus:
         return self.diagnostics[-1].status[0] if self.diagnostics else DiagnosticStatus()
+
+    def settle(self) -> None:
+        """Take what has come and what is on its way within this process."""
+        for _ in range(50):
+            self.executor.spin_once(timeout_sec=0.01)
 
     def says(self, level: bytes, text: str) -> bool:
         return bool(self.status.level == level and text in self.status.message)

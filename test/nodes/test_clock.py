@@ -13,7 +13,6 @@
 # limitations under the License.
 """`segment_node` under simulated time that stands still, jumps back, or never comes."""
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -37,14 +36,12 @@ def test_frames_and_diagnostics_go_on_whatever_the_clock_does(
         message.clock.sec = int(seconds)
         made.labels.clear()
         made.diagnostics.clear()
-        start = time.monotonic()
 
         def came() -> bool:
             clock.publish(message)
             return len(made.labels) > 2 and len(made.diagnostics) > 2
 
         made.send_until(came)
-        assert time.monotonic() - start < 20
 
     made.message.header.stamp.sec = 90
     made.labels.clear()

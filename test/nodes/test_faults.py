@@ -24,7 +24,7 @@ import pytest
 
 rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
-from harness import picture, values  # noqa: E402
+from harness import TIMEOUT_S, picture, values  # noqa: E402
 from in_process import Bench  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 
@@ -107,12 +107,14 @@ def test_a_frame_that_is_still_at_work_is_not_answered_once_it_was_deactivated(
 
     def fault() -> None:
         at_work.set()
-        go_on.wait(30)
+        go_on.wait(TIMEOUT_S)
 
     made = bench(FaultySegmentNode)
     made.send_until(lambda: made.labels)
     made.node.fault = fault
     made.send_until(at_work.is_set)
+    # Of frames before it.
+    made.settle()
     made.labels.clear()
     network = weakref.ref(made.node._pipeline.segmenter)
     assert made.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
@@ -120,8 +122,7 @@ def test_a_frame_that_is_still_at_work_is_not_answered_once_it_was_deactivated(
     go_on.set()
     # Behind the frame.
     made.node._on_worker(nothing)
-    for _ in range(20):
-        made.executor.spin_once(timeout_sec=0.01)
+    made.settle()
     assert made.labels == []
     gc.collect()
     assert network() is None
@@ -136,7 +137,7 @@ def test_a_network_that_hangs_is_an_error_until_it_goes_on(
     monkeypatch.setattr(node_diagnostics, 'STUCK_S', 0.3)
     go_on = threading.Event()
     made = bench(FaultySegmentNode)
-    made.node.fault = lambda: go_on.wait(30)
+    made.node.fault = lambda: go_on.wait(TIMEOUT_S)
     made.send_until(lambda: made.says(DiagnosticStatus.ERROR, 'one frame has been at work for'))
     go_on.set()
     made.send_until(lambda: made.labels and made.status.level == DiagnosticStatus.OK)
@@ -220,7 +221,7 @@ def test_a_gpu_whose_memory_runs_out_leaves_the_work_to_the_cpu(
 
     made = bench(FaultySegmentNode)
     made.node.fault = fault
-    made.send_until(lambda: len(made.labels) > 3)
+    made.send_until(lambda: len(made.labels) > 3 and made.diagnostics)
     assert len(attempts) == 1, 'the frame is tried again, and every later one, on the CPU'
     assert made.node._pipeline is not None
     assert made.node._pipeline.segmenter.plan.device.value == 'cpu'

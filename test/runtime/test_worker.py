@@ -250,19 +250,22 @@ def test_every_task_ends_when_stop_comes_between(recorder: Recorder) -> None:
 
 def test_a_call_waits_for_the_task(worker: Worker[Any], recorder: Recorder) -> None:
     looks: list[float] = []
+    third = threading.Event()
 
     def going() -> bool:
         looks.append(time.monotonic())
+        if len(looks) == 3:
+            third.set()
         return True
 
     def task() -> int:
-        time.sleep(0.35)
+        assert third.wait(GUARD_S)
         return 7
 
     start = time.monotonic()
     assert worker.call(task, going) == 7
     # It looks about ten times a second, not all the time.
-    assert 2 <= len(looks) <= 2 + (time.monotonic() - start) / 0.1
+    assert 3 <= len(looks) <= 2 + (time.monotonic() - start) / 0.1
 
 
 @pytest.mark.parametrize('error', [KeyError('weights'), TimeoutError('the disk is far away')])
