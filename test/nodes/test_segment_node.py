@@ -25,7 +25,14 @@ import pytest
 
 rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
-from harness import camera_image, picture, ros_args, set_parameter, values  # noqa: E402
+from harness import (  # noqa: E402
+    TIMEOUT_S,
+    camera_image,
+    picture,
+    ros_args,
+    set_parameter,
+    values,
+)
 from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage  # noqa: E402
@@ -117,7 +124,13 @@ def test_diagnostics_tell_every_stage(peer: Any, run_node: Any, tiny_weights: Pa
     overlays = peer.listen('/segment_node/overlay')
     peer.send_until(peer.publisher('image'), camera_image(picture()), lambda: len(overlays) > 2)
     diagnostics.clear()
-    assert peer.spin_until(lambda: diagnostics)
+
+    def settled() -> bool:
+        # In the middle of a frame some of its stages are counted, others are not yet.
+        facts = values(diagnostics[-1]) if diagnostics else {'received': '0'}
+        return 0 < int(facts['received']) == int(facts['answered']) + int(facts['dropped'])
+
+    assert peer.spin_until(settled)
     found = values(diagnostics[-1])
     stages = ('wait', 'decode', 'network', 'post', 'encode', 'publish', 'total')
     times = {stage: float(found[f'{stage}_ms_p50']) for stage in stages}
@@ -169,11 +182,12 @@ def test_lifecycle_without_autostart(peer: Any, run_node: Any, tiny_weights: Pat
         return str(state.current_state.label)
 
     def answered_within_a_second() -> bool:
-        labels.clear()
+        # Those of frames sent before may come late.
+        message.header.stamp.sec += 1
         for _ in range(10):
             publisher.publish(message)
             peer.spin(0.1)
-        return bool(labels)
+        return any(label.header.stamp.sec == message.header.stamp.sec for label in labels)
 
     configure, cleanup, activate, deactivate = 1, 2, 3, 4
     assert change(configure) == 'inactive'
@@ -181,7 +195,6 @@ def test_lifecycle_without_autostart(peer: Any, run_node: Any, tiny_weights: Pat
     assert change(activate) == 'active'
     peer.send_until(publisher, message, lambda: labels)
     assert change(deactivate) == 'inactive'
-    peer.spin(0.5)
     assert not answered_within_a_second()
     assert change(cleanup) == 'unconfigured'
     assert change(configure) == 'inactive'
@@ -236,22 +249,35 @@ def test_live_parameters_and_refusals(peer: Any, run_node: Any, tiny_weights: Pa
     overlays = peer.listen('/segment_node/overlay')
     assert set_parameter(peer, 'overlay_alpha', 1.0).successful
     assert set_parameter(peer, 'overlay_classes', ['sky', 'road']).successful
-    peer.send_until(publisher, message, lambda: overlays)
+    # An overlay of a frame sent before may come late.
+    before = message.header.stamp.nanosec
+    peer.send_until(
+        publisher,
+        message,
+        lambda: overlays and overlays[-1].header.stamp.nanosec > before,
+    )
     expected = Segmenter.from_weights(tiny_weights)(picture()).labels
     painter = Painter(CAMVID, ('sky', 'road'), 1.0)
     np.testing.assert_array_equal(to_rgb(overlays[-1]), painter.overlay(picture(), expected))
 
     diagnostics = peer.listen('/diagnostics', DiagnosticArray)
     assert set_parameter(peer, 'diagnostics_period', 0.1).successful
-    assert peer.spin_until(lambda: len(diagnostics) >= 5, 5.0)
+
+    def every_tenth_of_a_second() -> bool:
+        stamps = [d.header.stamp.sec + d.header.stamp.nanosec / 1e9 for d in diagnostics]
+        # Before, five of them took four seconds; the machine may be busy at times.
+        return any(b - a < 2 for a, b in zip(stamps, stamps[4:], strict=False))
+
+    assert peer.spin_until(every_tenth_of_a_second)
     assert set_parameter(peer, 'max_rate', 2.0).successful
     labels.clear()
     start_s = time.monotonic()
     for _ in range(30):
         publisher.publish(message)
         peer.spin(0.1)
+    assert peer.spin_until(lambda: labels)
     # Two a second, one more at the start, and one that was under way.
-    assert 1 <= len(labels) <= 2 * (time.monotonic() - start_s) + 2
+    assert len(labels) <= 2 * (time.monotonic() - start_s) + 2
 
 
 def test_a_swap_of_weights_keeps_the_subscription(
@@ -295,40 +321,61 @@ def test_a_flooding_camera_starves_nobody_and_is_counted_apart(
     }
     for name in names:
         peer.send_until(publishers[name], messages[name], lambda n=name: labels[n])
-        labels[name].clear()
+
+    def counts(camera: int) -> dict[str, int]:
+        facts = values(diagnostics[-1], camera)
+        return {key: int(facts[key]) for key in ('received', 'answered', 'dropped')}
+
+    def settled() -> bool:
+        if not diagnostics:
+            return False
+        found = [counts(camera) for camera in range(4)]
+        return all(
+            f['answered'] > 0 and f['received'] == f['answered'] + f['dropped'] for f in found
+        )
+
+    assert peer.spin_until(settled)
+    before = counts(1)
+    sent: dict[str, list[int]] = {name: [] for name in names}
+
+    def send(name: str) -> None:
+        messages[name].header.stamp.nanosec += 1
+        sent[name].append(messages[name].header.stamp.nanosec)
+        publishers[name].publish(messages[name])
+
+    def answered(name: str) -> list[int]:
+        """Return the stamps of answers to what was sent since."""
+        stamps = [label.header.stamp.nanosec for label in labels[name]]
+        return [stamp for stamp in stamps if sent[name] and stamp >= sent[name][0]]
+
     quiet = names[1:]
-    for _ in range(20):
+    for number in range(1, 21):
         for name in quiet:
-            messages[name].header.stamp.nanosec += 1
-            publishers[name].publish(messages[name])
-        for _ in range(25):
-            messages['flood'].header.stamp.nanosec += 1
-            publishers['flood'].publish(messages['flood'])
+            send(name)
+        end = time.monotonic() + TIMEOUT_S
+        # All the while the flood goes on, a frame a turn of the node's or more.
+        while not all(len(answered(name)) >= number for name in names):
+            assert time.monotonic() < end, {name: len(answered(name)) for name in names}
+            send('flood')
             peer.spin(0.008)
-    assert peer.spin_until(lambda: all(len(labels[name]) == 20 for name in quiet), 10.0), {
-        name: len(labels[name]) for name in names
-    }
-    assert 20 < len(labels['flood']) <= 500
+    for name in quiet:
+        assert answered(name) == sent[name]
+    assert len(set(answered('flood'))) == len(answered('flood'))
     for seed, name in enumerate(names):
         expected = Segmenter.from_weights(tiny_weights)(picture(seed)).labels
         np.testing.assert_array_equal(to_labels(labels[name][-1]), expected)
         assert {label.header.frame_id for label in labels[name]} == {name}
 
-    def settled() -> bool:
-        facts = [values(diagnostics[-1], camera) for camera in range(4)]
-        return all(
-            int(f['received']) == int(f['answered']) + int(f['dropped']) for f in facts
-        ) and all(int(facts[i]['answered']) > 20 for i in range(4))
-
-    assert peer.spin_until(settled)
+    diagnostics.clear()
+    assert peer.spin_until(lambda: settled() and counts(1)['received'] == before['received'] + 20)
     assert [status.name for status in diagnostics[-1].status] == [
         f'/segment_node: {name}' for name in names
     ]
     assert [status.hardware_id for status in diagnostics[-1].status] == [
         f'/{name}/image' for name in names
     ]
+    assert counts(1)['dropped'] == before['dropped']
     facts = values(diagnostics[-1], 1)
-    assert facts['dropped'] == '0'
     assert (facts['device'], facts['backend']) == ('cpu', 'openvino')
     assert facts['precision'] in ('bfloat16', 'float32')
 
