@@ -84,10 +84,14 @@ def test_a_camera_and_a_node_that_are_killed_come_back(
     assert answered_again()
     camera.kill()
     camera.wait()
-    peer.spin(0.5)
-    labels.clear()
-    peer.spin(0.5)
-    assert not labels
+
+    def silent() -> bool:
+        labels.clear()
+        peer.spin(1.0)
+        return not labels
+
+    # What the camera has sent before is still answered.
+    assert peer.spin_until(silent), 'the node answers frames of a camera that is no more'
     cameras()
     assert answered_again(), 'the node does not hear the restarted camera'
 
@@ -123,6 +127,14 @@ def group(number: int) -> list[str]:
             if int(leader) == number and state != 'Z':
                 found.append(stat.parent.name)
     return found
+
+
+def minds_signals(pid: int) -> bool:
+    """Whether the package's first handlers are in place; Python has one for Ctrl-C alone."""
+    with contextlib.suppress(OSError):
+        caught = re.search(r'SigCgt:\s*(\w+)', Path(f'/proc/{pid}/status').read_text())
+        return caught is not None and bool(int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
+    return False
 
 
 def test_signals_at_any_moment_end_every_node_silently(
@@ -179,8 +191,13 @@ def test_signals_at_any_moment_end_every_node_silently(
     for _ in range(int(os.environ.get('SPSSN_SIGNAL_ROUNDS', '2'))):
         for scores in tmp_path.glob('*.json'):
             scores.unlink()
-        nodes, begun = {kind: start(kind) for kind in at_work}, time.monotonic()
-        moments = {kind: rng.uniform(0.04, 1.1) * start_s[kind] for kind in nodes}
+        nodes = {kind: start(kind) for kind in at_work}
+        # Until then a process is Python's, whose own answer to a signal is not silent.
+        assert peer.spin_until(
+            lambda nodes=nodes: all(minds_signals(n.process.pid) for n in nodes.values())
+        )
+        begun = time.monotonic()
+        moments = {kind: rng.uniform(0.0, 1.1) * start_s[kind] for kind in nodes}
         for kind in sorted(moments, key=lambda kind: moments[kind]):
             peer.spin(max(0.0, begun + moments[kind] - time.monotonic()))
             number = [signal.SIGINT, signal.SIGTERM][int(rng.integers(2))]
@@ -191,7 +208,9 @@ def test_signals_at_any_moment_end_every_node_silently(
             if kind == 'live':
                 assert status == (2 if 'no pair of label and truth' in node.output else 130), told
             elif kind == 'offline':
-                assert status == (0 if (tmp_path / f'{kind}.json').exists() else 130), told
+                # The signal may come when the scores are written and the node has not yet ended.
+                written = (tmp_path / f'{kind}.json').exists()
+                assert status in ((0, 130) if written else (130,)), told
             else:
                 assert status == 0, told
             assert 'Traceback' not in node.output, told
