@@ -20,7 +20,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,9 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from numpy.typing import NDArray
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
-from rcl_interfaces.srv import SetParameters
+from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.context import Context
+from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
@@ -132,6 +133,7 @@ class Peer:
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self.heard: dict[str, list[Any]] = {}
+        self.clients: dict[str, Any] = {}
 
     def close(self) -> None:
         self.node.destroy_node()
@@ -160,11 +162,25 @@ class Peer:
         self.spin_until(lambda: False, seconds)
 
     def call(self, kind: Any, service: str, request: Any) -> Any:
-        client = self.node.create_client(kind, service)
+        # One for all calls: a server under load gives no answer to a client that it knows not yet.
+        if service not in self.clients:
+            self.clients[service] = self.node.create_client(kind, service)
+        client = self.clients[service]
         assert self.spin_until(client.service_is_ready), f'{service} is not there'
         future = client.call_async(request)
         assert self.spin_until(future.done), f'{service} did not answer'
         return future.result()
+
+    def until_taken(self, node: str, publishers: Iterable[Any], most: int) -> None:
+        """Wait until a node has taken what was published: at most so many messages of a topic.
+
+        To have them acknowledged is not enough: that only means that they wait for the node.
+        """
+        for publisher in publishers:
+            assert publisher.wait_for_all_acked(Duration(seconds=TIMEOUT_S))
+        for _ in range(most + 1):
+            # Before an executor answers, it takes what comes first: one message of each topic.
+            self.call(GetParameters, f'{node}/get_parameters', GetParameters.Request())
 
     def send_until(
         self, publisher: Any, message: Any, condition: Callable[[], Any], period_s: float = 0.2
