@@ -30,7 +30,7 @@ from spssn_ros.bags.reader import TopicInfo
 from spssn_ros.errors import BagError
 
 _POLL_S = 0.05
-_ACKNOWLEDGE_S = 2.0
+_ACKNOWLEDGE_S = 10.0
 # Discovery that misses its first announcements waits up to three seconds for the next.
 _SETTLE_S = 3.0
 _LINGER_S = 0.5

@@ -74,13 +74,16 @@ class LiveScores:
             truth=TruthFormat.parse(parameters.text('truth')),
         )
         label, truth, image = TOPICS
-        node.create_subscription(Image, label, self._on_label, qos.LOSSLESS)
-        node.create_subscription(Image, truth, self._on_truth, qos.LOSSLESS)
+        self._inputs = [
+            (node.create_subscription(Image, label, self._on_label, qos.LOSSLESS), self._on_label),
+            (node.create_subscription(Image, truth, self._on_truth, qos.LOSSLESS), self._on_truth),
+        ]
         if self._live.gallery is not None:
-            node.create_subscription(Image, image, self._on_image, qos.INPUT)
+            images = node.create_subscription(Image, image, self._on_image, qos.INPUT)
+            self._inputs.insert(0, (images, self._on_image))
 
     def finish(self) -> EvaluationResult:
-        """Print the scores so far and write them.
+        """Print the scores of all that has come and write them.
 
         Raises:
             SpssnError: there is no pair; nothing is written.
@@ -88,6 +91,7 @@ class LiveScores:
 
         """
         self.written = False
+        self._take_waiting()
         result = self._live.result()
         if not result.frames:
             raise no_pair(self._live, self.label_topic, self.truth_topic)
@@ -103,6 +107,16 @@ class LiveScores:
             write_report(self._report, result, self._live.gallery, about)
         self.written = True
         return result
+
+    def _take_waiting(self) -> None:
+        """Take what has come and had no turn yet: after a signal nothing spins any more."""
+        for _ in range(qos.LOSSLESS.depth):
+            for subscription, take in self._inputs:
+                # As an executor does.
+                with subscription.handle:
+                    taken = subscription.handle.take_message(subscription.msg_type, False)
+                if taken is not None:
+                    take(taken[0])
 
     def _on_image(self, message: Image) -> None:
         self._live.add_image(header_stamp_ns(message), message)

@@ -13,8 +13,10 @@
 # limitations under the License.
 """The parameters of `evaluate_node`, documented, checked and told; why nothing was scored."""
 
+import json
 import re
 import shlex
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,8 @@ import pytest
 import yaml
 
 rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
-from harness import camera_image, environment  # noqa: E402
+from harness import TIMEOUT_S, camera_image, environment  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
 
 from spssn_ros.errors import SpssnError  # noqa: E402
 from spssn_ros.evaluation.live import LiveEvaluation  # noqa: E402
@@ -164,6 +167,30 @@ def test_a_score_file_that_fails_later_is_tried_again(
     with pytest.raises(OSError, match='No space left'):
         scores.finish()
     assert not scores.written
+
+
+@pytest.mark.parametrize('signalled', [False, True])
+def test_what_has_come_and_had_no_turn_yet_is_scored(
+    start: Start, tiny_weights: Path, tmp_path: Path, signalled: bool
+) -> None:
+    file = tmp_path / 'scores.json'
+    node = start(*words(weights=tiny_weights, json=file), kind=lambda: rclpy.create_node('e'))
+    scores = LiveScores(node, EvaluateParameters(node), Run('', '', {}))
+    publishers = [node.create_publisher(Image, topic, 100) for topic in ('label', 'label_truth')]
+    deadline = time.monotonic() + TIMEOUT_S
+    while not all(publisher.get_subscription_count() for publisher in publishers):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    for sec in range(1, 51):
+        for publisher in publishers:
+            publisher.publish(camera_image(np.zeros((4, 6), np.uint8), sec))
+    for publisher in publishers:
+        assert publisher.wait_for_all_acked()
+    if signalled:
+        # As rclpy's own handlers do.
+        rclpy.get_default_context().handle.shutdown()
+    assert scores.finish().frames == 50
+    assert json.loads(file.read_text())['frames'] == 50
 
 
 @pytest.mark.parametrize(
