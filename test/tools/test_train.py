@@ -85,17 +85,34 @@ def curve(output: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+# Stands still in the second epoch, however late the signal comes.
+TO_BE_KILLED = """
+import signal, sys
+from pathlib import Path
+from spssn_ros.tools.main import main
+from spssn_ros.training.train import Trainer
+
+state, step = Path(sys.argv.pop(1)), Trainer._step
+
+def waiting(*arguments):
+    if state.exists():
+        signal.pause()
+    return step(*arguments)
+
+Trainer._step = waiting
+sys.exit(main())
+"""
+
+
 def test_a_killed_run_goes_on_to_identical_weights(street: Path, tmp_path: Path) -> None:
     config = recipe(tmp_path, epochs=6)
     output = tmp_path / 'killed'
     words = ['--config', config, '--data', street, '--output', output]
-    command = [sys.executable, '-m', 'spssn_ros.tools.main', 'train', *map(str, words)]
-    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
     state = output / 'state.safetensors'
+    command = [sys.executable, '-c', TO_BE_KILLED, state, 'train', *words]
+    process = subprocess.Popen(list(map(str, command)), env=ENVIRONMENT, stdout=subprocess.DEVNULL)
     try:
-        for _ in range(6000):
-            if state.exists() or process.poll() is not None:
-                break
+        while not state.exists() and process.poll() is None:
             time.sleep(0.01)
     finally:
         process.send_signal(signal.SIGKILL)

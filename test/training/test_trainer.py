@@ -591,7 +591,7 @@ def test_other_surroundings_are_told(
 def test_processes_that_augment_draw_what_a_thread_draws() -> None:
     # In an interpreter of its own, as `spssn train` is: loaders fork.
     command = [sys.executable, str(Path(__file__).with_name('process_batches.py'))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.stdout.splitlines() == [
         'epoch 1: 3 batches, the same',
         'epoch 2: 3 batches, the same',
