@@ -66,24 +66,46 @@ def started(node: str, arguments: Sequence[str]) -> Iterator[Process]:
         arguments: its command line.
 
     """
-    process = subprocess.Popen([sys.executable, '-c', _START, node, *arguments])
+    process: Process | None = None
+    came = False
+
+    def end(number: int, frame: object) -> None:
+        nonlocal came
+        came = True
+        if process is not None:
+            sys.exit(128 + number)
+
     # A child outlives a parent that SIGTERM ends; as an exception it comes by here.
-    before = signal.signal(signal.SIGTERM, _end)
+    before = signal.signal(signal.SIGTERM, end)
     try:
+        process = _start(node, arguments)
+        if came:
+            end(signal.SIGTERM, None)
         yield process
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            _stop(process)
         signal.signal(signal.SIGTERM, before)
 
 
-def _end(number: int, frame: object) -> None:
-    sys.exit(128 + number)
+def _start(node: str, arguments: Sequence[str]) -> Process:
+    # Handed down: until the child's handlers are in place, and it lifts the mask, its signals
+    # wait. Python's own answer to them is a traceback.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        return subprocess.Popen([sys.executable, '-c', _START, node, *arguments])
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _stop(process: Process) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def check_alive(process: Process, name: str) -> None:

@@ -51,8 +51,11 @@ def _start(module: str, interrupted: int) -> int:
 
     # Until the node puts its own handlers in their place. To block the signals instead would not
     # do: libraries have started threads by then, to which the kernel would give them.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
         signal.signal(number, end)
+    # Of a parent that has them wait until here.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
     set_up_process()
     find_log_folder()
     return int(importlib.import_module(f'spssn_ros.nodes.{module}').main())

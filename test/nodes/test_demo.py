@@ -89,6 +89,41 @@ def test_sigterm_leaves_no_node_behind(tiny_weights: Path, tmp_path: Path) -> No
         os.kill(child, 0)
 
 
+STARTED = """
+import os, signal, subprocess
+from spssn_ros.nodes import children
+
+class Signalled(subprocess.Popen):
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        print(self.pid, flush=True)
+        if {signalled}:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+children.subprocess.Popen = Signalled
+with children.started('evaluate_node', []) as process:
+    pass
+print(process.returncode)
+"""
+
+
+@pytest.mark.parametrize('signalled', [False, True])
+def test_a_node_that_has_just_been_started_ends_silently(signalled: bool) -> None:
+    done = subprocess.run(
+        [sys.executable, '-c', STARTED.format(signalled=signalled)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    child, *told = done.stdout.splitlines()
+    expected = (143, [], '') if signalled else (0, ['130'], '')
+    assert (done.returncode, told, done.stderr) == expected
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(child), 0)
+
+
 @pytest.mark.parametrize('compressed', [False, True])
 def test_live_scores_equal_offline_scores(
     tiny_weights: Path, tmp_path: Path, compressed: bool
