@@ -13,6 +13,7 @@
 # limitations under the License.
 """`spssn evaluate` and the command's manners: exit statuses, one-line errors."""
 
+import contextlib
 import html
 import json
 import shlex
@@ -326,8 +327,19 @@ def test_ctrl_c_ends_it_with_130_and_without_a_traceback(
     )
     assert process.stdout is not None
     assert process.stdout.readline() == 'ready\n'
-    time.sleep(1.5)
+
+    def has_begun() -> bool:
+        for link in Path(f'/proc/{process.pid}/fd').iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if link.readlink().is_relative_to(tmp_path):
+                    return True
+        return False
+
     try:
+        # It reads the bag, or writes one, which takes long.
+        while not has_begun():
+            assert process.poll() is None
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=60)
     finally:
