@@ -81,6 +81,15 @@ class RunningNode:
     def output(self) -> str:
         return ''.join(self.lines)
 
+    def says(self, text: str) -> bool:
+        """Wait until the node has said so: its lines come later than its messages may."""
+        end = time.monotonic() + TIMEOUT_S
+        while text not in self.output:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.01)
+        return True
+
     def stop(self, number: int = signal.SIGINT) -> int:
         """Send a signal, unless the process has ended; return its exit status."""
         if self.process.poll() is None:

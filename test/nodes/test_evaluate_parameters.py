@@ -144,7 +144,7 @@ def test_those_of_an_offline_evaluation_are_refused_in_a_sentence(
     start: Start, parameters: dict[str, object], sentence: str
 ) -> None:
     with pytest.raises(SpssnError, match=re.escape(sentence)):
-        start(*words(**{'mode': 'offline', 'bag': '/nowhere', **parameters})).begin()
+        start(*words(**{'mode': 'offline', 'bag': '/dev/null/nowhere', **parameters})).begin()
 
 
 def test_a_score_file_that_fails_later_is_tried_again(

@@ -122,8 +122,8 @@ def test_an_absent_gpu_is_told_and_the_cpu_taken(
     node = run_node('segment_node', *ros_args(tiny_weights, 'device:=cuda'))
     labels = peer.listen('/segment_node/label')
     peer.send_until(peer.publisher('image'), camera_image(picture()), lambda: labels)
-    assert "device is 'cuda' but torch sees no CUDA GPU" in node.output
-    assert 'running on the CPU instead' in node.output
+    assert node.says("device is 'cuda' but torch sees no CUDA GPU")
+    assert node.says('running on the CPU instead')
     for alpha in (0.1, 0.2, 0.3):
         assert set_parameter(peer, 'overlay_alpha', alpha).successful
     assert peer.spin_until(lambda: 'overlay_alpha: 0.2 -> 0.3' in node.output)

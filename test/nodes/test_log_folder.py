@@ -50,12 +50,12 @@ def test_a_node_of_a_system_service_starts(tmp_path: Path) -> None:
     service = {k: v for k, v in environment().items() if k not in unset}
     command = [sys.executable, '-m', 'spssn_ros.nodes.start', 'evaluate_node', '--ros-args']
     done = subprocess.run(
-        [*command, '-p', 'mode:=offline', '-p', 'bag:=/nowhere'],
+        [*command, '-p', 'mode:=offline', '-p', 'bag:=/dev/null/nowhere'],
         env=service,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 2
-    assert 'bag /nowhere does not exist' in done.stderr
+    assert 'bag /dev/null/nowhere does not exist' in done.stderr
     assert 'logging' not in done.stderr

@@ -157,8 +157,9 @@ def test_a_bad_frame_is_rejected_and_the_next_one_answered(
             lambda: diagnostics and values(diagnostics[-1])['rejected'] == told  # noqa: B023
         )
     # The same cause again is counted, not logged.
+    assert node.says("image 96x64 'rgb7': unsupported encoding")
+    assert node.says('18432 bytes of data')
     assert node.output.count('frame rejected') == 2
-    assert "image 96x64 'rgb7': unsupported encoding" in node.output
     assert (
         '18432 bytes of data, but 74 rows of step 288 are 21312'
         in (values(diagnostics[-1])['last_error'])
@@ -223,7 +224,7 @@ def test_live_parameters_and_refusals(peer: Any, run_node: Any, tiny_weights: Pa
 
     assert set_parameter(peer, 'output_size', '48x32').successful
     peer.send_until(publisher, message, lambda: labels[-1].width == 48)
-    assert "output_size: 'input' -> '48x32'" in node.output
+    assert node.says("output_size: 'input' -> '48x32'")
     assert (labels[-1].height, labels[-1].step) == (32, 48)
     assert set_parameter(peer, 'output_size', 'network').successful
     assert set_parameter(peer, 'input_size', '72x40').successful

@@ -354,7 +354,7 @@ def test_bad_input_is_told_in_one_line(
     assert '--data names 2 folders; give one, or one for each of the 1 stages' in fails(
         capsys, *common, '--data', street, street
     )
-    assert '/nowhere does not exist' in fails(capsys, *common, '--data', '/nowhere')
+    assert 'nowhere does not exist' in fails(capsys, *common, '--data', tmp_path / 'nowhere')
     recipe(tmp_path, learning_rat=1)
     assert "unknown key 'learning_rat'" in fails(capsys, *common, '--data', street)
     recipe(tmp_path, batch_size=40)
