@@ -13,9 +13,13 @@
 # limitations under the License.
 """What the tests of several folders share."""
 
+import contextlib
+import fcntl
+import functools
 import importlib.util
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -28,12 +32,22 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give this process's tests a ROS domain of their own: others may run beside them."""
-    main, number = os.getpid(), 0
-    if hasattr(config, 'workerinput'):  # one of pytest-xdist's
-        main, number = os.getppid(), int(config.workerinput['workerid'].removeprefix('gw'))
-    # Domains above 101 collide with the ports that Linux hands out.
-    os.environ['ROS_DOMAIN_ID'] = str(1 + (main + 2 * number) % 101)
+    """Give this process's tests a ROS domain of their own, and the next: others run beside them.
+
+    Those of pytest-xdist, and of whoever else on the machine has these tests run.
+    """
+    # Not always from the first one on: killed nodes haunt a domain for a while. Domains above 101
+    # collide with the ports that Linux hands out.
+    domains = [1 + 2 * ((os.getpid() + number) % 50) for number in range(50)]
+    for domain in domains:
+        with contextlib.suppress(OSError):
+            path = Path(tempfile.gettempdir(), f'spssn_ros_test_domain_{domain}')
+            lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+            config.add_cleanup(functools.partial(os.close, lock))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            domains = [domain]
+            break
+    os.environ['ROS_DOMAIN_ID'] = str(domains[0])
 
 
 @pytest.fixture(scope='session', autouse=True)

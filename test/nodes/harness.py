@@ -52,7 +52,7 @@ def environment(in_process: bool = False) -> dict[str, str]:
     node until it is garbage, and they would swallow requests meant for another process's node.
     """
     return os.environ | {
-        'ROS_DOMAIN_ID': str(DOMAIN % 101 + 1 if in_process else DOMAIN),
+        'ROS_DOMAIN_ID': str(DOMAIN + 1 if in_process else DOMAIN),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         'PYTHONPATH': os.pathsep.join([str(REPOSITORY), os.environ.get('PYTHONPATH', '')]),
         'PYTHONUNBUFFERED': '1',
