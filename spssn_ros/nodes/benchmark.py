@@ -37,6 +37,8 @@ MOST_DROPPED = 0.05
 
 _DISTINCT_FRAMES = 8
 _READY_S = 120.0
+# What has not come by then will not; a large network takes seconds for a frame.
+_LOST_S = 30.0
 _PEAK_STEP = 1.06
 
 
@@ -199,7 +201,7 @@ class _Link:
             answered = len(self._latencies_ms)
             self._publish()
             count += 1
-            self._spin(2.0, lambda before=answered: len(self._latencies_ms) > before)  # type: ignore[misc]
+            self._spin(_LOST_S, lambda before=answered: len(self._latencies_ms) > before)  # type: ignore[misc]
         return self._timing(None, count)
 
     def send_at(self, rate_hz: float, seconds: float) -> NodeTiming:
@@ -221,7 +223,7 @@ class _Link:
 
     def _timing(self, rate_hz: float | None, count: int, on_time: bool = True) -> NodeTiming:
         diagnosed = self._diagnosed
-        self._spin(2.0, lambda: self._diagnosed > diagnosed)
+        self._spin(_LOST_S, lambda: self._diagnosed > diagnosed)
         check_alive(self._process, 'segment_node')
         return NodeTiming(
             rate_hz,

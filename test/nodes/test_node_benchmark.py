@@ -59,7 +59,8 @@ def test_a_real_node_is_measured(tiny_weights: Path) -> None:
     found = benchmark_node((96, 64), [10.0], 1.0, str(tiny_weights))
     alone, steady = found.timings
     assert (alone.rate_hz, steady.rate_hz, steady.published) == (None, 10.0, 10)
-    assert alone.answered == alone.published > 1
+    # A machine that stands still for a second sends one.
+    assert alone.answered == alone.published >= 1
     assert 0 < steady.answered <= 10
     for timed in found.timings:
         assert 0 < timed.latency_ms.p50 <= timed.latency_ms.p99
