@@ -26,7 +26,7 @@ import pytest
 import yaml
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
-from harness import REPOSITORY, environment, picture
+from harness import REPOSITORY, by_the_node, environment, picture
 
 from spssn_ros.bags.labelled import LabelledFrame, write_labelled_bag
 from spssn_ros.bags.reader import BagReader
@@ -119,7 +119,7 @@ def test_a_node_that_has_just_been_started_ends_silently(signalled: bool) -> Non
     )
     child, *told = done.stdout.splitlines()
     expected = (143, [], '') if signalled else (0, ['130'], '')
-    assert (done.returncode, told, done.stderr) == expected
+    assert (done.returncode, told, by_the_node(done.stderr)) == expected
     with pytest.raises(ProcessLookupError):
         os.kill(int(child), 0)
 

@@ -19,7 +19,7 @@ import sys
 import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
-from harness import environment
+from harness import by_the_node, environment
 
 # As rclpy does on a signal when its wake-up comes before the end of the context.
 UNNOTICED_END = """
@@ -210,7 +210,7 @@ def test_a_signal_leaves_no_callback_half_done(number: str) -> None:
 
 def ended(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Return how a program ended, and what it printed."""
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, '-c', program, *arguments],
         env=environment(),
         capture_output=True,
@@ -218,6 +218,8 @@ def ended(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=300,
         check=False,
     )
+    done.stderr = by_the_node(done.stderr)
+    return done
 
 
 def run(program: str, *arguments: str) -> tuple[str, str]:

@@ -24,7 +24,7 @@ import numpy as np
 import pytest
 
 rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
-from harness import TIMEOUT_S, environment  # noqa: E402
+from harness import TIMEOUT_S, by_the_node, environment  # noqa: E402
 
 from spssn_ros.bags.labelled import write_street_bag  # noqa: E402
 from spssn_ros.bags.reader import BagReader  # noqa: E402
@@ -152,6 +152,6 @@ def test_security_that_cannot_be_had_ends_a_node_in_one_line(
     monkeypatch.setenv('ROS_SECURITY_KEYSTORE', str(tmp_path))
     node = run_node('evaluate_node')
     assert node.wait() == 2
-    assert len(node.lines) == 1
+    assert by_the_node(node.output).count('\n') == 1
     assert 'SECURITY ERROR' in node.output
     assert str(tmp_path) in node.output
