@@ -91,11 +91,8 @@ def _play(job: DemoJob, listener: OverlayListener) -> None:
         listener.spin_until(lambda: player.poll() is not None, float('inf'))
     if player.returncode:
         check_alive(player, 'play_bag')
-    # The last frames are still on their way: wait until none has come for a second.
-    received = -1
-    while received != listener.received:
-        received = listener.received
-        listener.spin_until(lambda: False, 1.0)
+    # The last frames are still on their way.
+    listener.spin_until_quiet()
 
 
 def _segment_arguments(job: DemoJob) -> list[str]:

@@ -13,6 +13,7 @@
 # limitations under the License.
 """Watches a running `segment_node` for the demo: is it ready, and what do its overlays show."""
 
+import functools
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -28,6 +29,9 @@ from std_msgs.msg import String
 from spssn_ros.imaging import to_rgb
 from spssn_ros.nodes import qos
 from spssn_ros.runtime import EvenSample
+
+_QUIET_S = 1.0
+_FIRST_S = 10.0
 
 
 class OverlayListener:
@@ -77,6 +81,18 @@ class OverlayListener:
             self._executor.spin_once(timeout_sec=0.05)
         return True
 
+    def spin_until_quiet(self) -> None:
+        """Take messages until none has come for a second, or for three times as long as usual.
+
+        The first one is waited for ten seconds.
+        """
+        come = True
+        while come:
+            before = self.received
+            usual_s = self._seconds() / max(1, before - 1)
+            patience_s = max(_QUIET_S, 3 * usual_s) if before else _FIRST_S
+            come = self.spin_until(functools.partial(self._has_more, before), patience_s)
+
     def network_ready(self) -> bool:
         """Whether the node has loaded its network and announced the classes."""
         return self._announced
@@ -91,9 +107,16 @@ class OverlayListener:
 
     def summary(self) -> str:
         """Return a sentence on how many frames were answered, and how fast."""
-        seconds = self._last_s - self._first_s
+        seconds = self._seconds()
         rate = f' at {(self.received - 1) / seconds:.1f} frames/s' if seconds else ''
         return f'live: {self.received} frames answered{rate}'
+
+    def _has_more(self, before: int) -> bool:
+        return self.received > before
+
+    def _seconds(self) -> float:
+        """Return the time from the first overlay to the latest."""
+        return self._last_s - self._first_s
 
     def _on_announced(self, message: String) -> None:
         self._announced = True

@@ -18,6 +18,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -32,6 +33,7 @@ from spssn_ros.bags.labelled import LabelledFrame, write_labelled_bag
 from spssn_ros.bags.reader import BagReader
 from spssn_ros.bags.writer import BagWriter
 from spssn_ros.nodes.demo import DemoJob, _evaluate_arguments
+from spssn_ros.nodes.listen import OverlayListener
 from spssn_ros.tools.main import main
 
 
@@ -58,6 +60,23 @@ def test_no_name_is_read_as_yaml(tmp_path: Path) -> None:
         'report': str(folder),
         'json': str(folder / 's.json'),
     }
+
+
+def test_the_end_waits_as_long_as_slow_frames_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    patience: list[float] = []
+    with OverlayListener() as listener:
+
+        def spin_until(condition: Callable[[], bool], timeout_s: float) -> bool:
+            """Have four frames come, five seconds apart."""
+            patience.append(timeout_s)
+            if listener.received < 4:
+                listener.received += 1
+                listener._first_s, listener._last_s = 100.0, 95.0 + 5.0 * listener.received
+            return condition()
+
+        monkeypatch.setattr(listener, 'spin_until', spin_until)
+        listener.spin_until_quiet()
+    assert patience == [10.0, 1.0, 15.0, 15.0, 15.0]
 
 
 def test_sigterm_leaves_no_node_behind(tiny_weights: Path, tmp_path: Path) -> None:
