@@ -70,7 +70,7 @@ class EvaluateNode(Node):
         self.create_service(Trigger, '~/finish', self._on_finish)
         self.get_logger().info(
             f'scoring {live.label_topic} against {live.truth_topic}; SIGINT or '
-            f'{self.resolve_service_name("~/finish")} ends it'
+            f'{self.resolve_service_name("~/finish")} writes the scores'
         )
         # Only now: after a signal while it begins there is nothing to write.
         self._live = live

@@ -192,7 +192,10 @@ def test_an_evaluation_without_a_pair_is_no_success(
         ),
         *('-r', '__ns:=/car', '-r', 'label:=seg/label', '-r', 'label_truth:=/truth'),
     )
-    started = 'scoring /car/seg/label against /truth; SIGINT or /car/evaluate_node/finish ends it'
+    started = (
+        'scoring /car/seg/label against /truth; SIGINT or /car/evaluate_node/finish writes the '
+        'scores'
+    )
     assert peer.spin_until(lambda: started in node.output)
     labels, truths = peer.publisher('/car/seg/label'), peer.publisher('/truth')
     assert peer.spin_until(lambda: labels.get_subscription_count())
