@@ -31,6 +31,9 @@ def lost_interrupts_raised_again() -> Iterator[None]:
     a finaliser), the exception ends there: Python prints it, and goes on as if nothing had been.
     numba compiles through such a callback. Within this context nothing is printed, and a moment
     later the exception comes again.
+
+    Nor does Python, started with -m, end by SIGINT instead of its status, as it does after an
+    exception that was caught but had ended an exec of text (whole libraries are made of these).
     """
     before = sys.unraisablehook
     timer: threading.Timer | None = None
@@ -52,3 +55,5 @@ def lost_interrupts_raised_again() -> Iterator[None]:
         sys.unraisablehook = before
         if timer:
             timer.cancel()
+        # Python notes that of an exec, and nothing but another one makes it forget.
+        exec('')

@@ -13,8 +13,10 @@
 # limitations under the License.
 """An interrupt that arises where it cannot go up is not lost."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +41,8 @@ _BODY = """
 import signal, time
 from spssn_ros.runtime import lost_interrupts_raised_again
 {callback}
+# Who starts tests in the background has them ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     with lost_interrupts_raised_again():
         call()
@@ -90,6 +94,7 @@ from spssn_ros.runtime import lost_interrupts_raised_again
 def call():
     signal.raise_signal(signal.SIGINT)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 before = sys.unraisablehook
 with lost_interrupts_raised_again():
     call()
@@ -97,3 +102,28 @@ time.sleep(0.3)
 print(sys.unraisablehook is before)
 """)
     assert (out, err) == ('True\n', '')
+
+
+def test_a_caught_interrupt_leaves_the_status_alone(tmp_path: Path) -> None:
+    (tmp_path / 'program.py').write_text("""
+import signal, sys
+from spssn_ros.runtime import lost_interrupts_raised_again
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with lost_interrupts_raised_again():
+    try:
+        exec('signal.raise_signal(signal.SIGINT)')
+    except KeyboardInterrupt:
+        print('caught', flush=True)
+sys.exit(7)
+""")
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).resolve().parents[2])])
+    done = subprocess.run(
+        [sys.executable, '-m', 'program'],
+        env=os.environ | {'PYTHONPATH': paths},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (7, 'caught\n', '')
