@@ -41,7 +41,7 @@ from sensor_msgs.msg import Image
 
 from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.nodes import qos
-from spssn_ros.nodes.children import check_alive, isolate, started
+from spssn_ros.nodes.children import check_alive, isolate, started, wait_or_kill
 from spssn_ros.nodes.messages import image_message
 from spssn_ros.nodes.params_file import parameter_words
 from spssn_ros.runtime import Percentiles
@@ -107,11 +107,7 @@ def child(*words: str) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.terminate()
         process.send_signal(signal.SIGCONT)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        wait_or_kill(process, 20)
 
 
 class Watcher:

@@ -26,7 +26,7 @@ from spssn_ros.errors import BadImageError
 from spssn_ros.imaging.compressed_size import compressed_size
 from spssn_ros.imaging.jpeg import decode_jpeg
 from spssn_ros.imaging.refusal import MAX_PIXELS, bytes_of, check_size, clip, reason_of
-from spssn_ros.png_chunks import pixel_chunks
+from spssn_ros.png_chunks import PNG_SIGNATURE, pixel_chunks
 
 _PNG_DEPTH = 24
 """Where a PNG file tells the bits of a channel."""
@@ -76,7 +76,7 @@ def decode_compressed_labels(data: Any, format_name: str) -> NDArray[np.uint8]:
     """
     buffer = bytes_of(data)
     what = f'compressed label image of format {clip(format_name)!r}, {len(buffer)} bytes'
-    if bytes(buffer[:8]) != b'\x89PNG\r\n\x1a\n':
+    if bytes(buffer[:8]) != PNG_SIGNATURE:
         raise BadImageError(f'{what}, is no PNG; labels must be lossless, png or raw')
     size = compressed_size(buffer)
     try:

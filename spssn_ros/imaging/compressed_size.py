@@ -19,7 +19,9 @@ those of ISO/IEC 10918-1 (JPEG, annex B) and of the PNG specification (IHDR, sec
 
 from collections.abc import Iterator
 
-_PNG_START = b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR'
+from spssn_ros.png_chunks import PNG_SIGNATURE
+
+_PNG_START = PNG_SIGNATURE + b'\0\0\0\rIHDR'
 _JPEG_START = b'\xff\xd8\xff'
 FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """SOF0 to SOF15; C4, C8 and CC mark something else."""

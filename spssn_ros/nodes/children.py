@@ -101,8 +101,13 @@ def _start(node: str, arguments: Sequence[str]) -> Process:
 def _stop(process: Process) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
+    wait_or_kill(process, 30)
+
+
+def wait_or_kill(process: Process, seconds: float) -> None:
+    """Wait for the end of a process that was told to; after so many seconds, kill it."""
     try:
-        process.wait(30)
+        process.wait(seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -14,11 +14,12 @@
 """Says in the log, once a cause, why the node is silent or drops frames."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
+from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from spssn_ros.nodes.camera import Camera
 from spssn_ros.nodes.parameters import Transport
@@ -144,7 +145,8 @@ class Explainer:
     def _look_at_publishers(self, camera: Camera) -> bool:
         """Tell why no image can come; return whether one could."""
         topic = camera.topic
-        types = {info.topic_type for info in self._node.get_publishers_info_by_topic(topic)}
+        publishers = self._node.get_publishers_info_by_topic(topic)
+        types = {info.topic_type for info in publishers}
         elsewhere = '' if types else self._elsewhere(topic)
         self._cause(
             camera,
@@ -162,9 +164,9 @@ class Explainer:
             "topic, or set transport: 'raw' reads Image, 'compressed' CompressedImage",
         )
         # Of those whose QoS does not match `look_at_qos` tells.
-        return self._type in types and self._has_match(topic)
+        return self._type in types and self._has_match(topic, publishers)
 
-    def _has_match(self, topic: str) -> bool:
+    def _has_match(self, topic: str, publishers: Sequence[TopicEndpointInfo]) -> bool:
         me = self._node.get_fully_qualified_name()
         wanted = [
             info.qos_profile
@@ -172,9 +174,7 @@ class Explainer:
             if _full_name(info) == me
         ]
         return any(
-            _compatible(info.qos_profile, profile)
-            for info in self._node.get_publishers_info_by_topic(topic)
-            for profile in wanted
+            _compatible(info.qos_profile, profile) for info in publishers for profile in wanted
         )
 
     def _elsewhere(self, topic: str) -> str:

@@ -108,8 +108,8 @@ class Pipeline:
 
         """
         settings = self.settings
+        class_names = self.segmenter.label_set.names
         for camera in cameras:
-            class_names = self.segmenter.label_set.names
             camera.set_masks(settings.mask_classes or class_names, class_names)
             camera.announce(self.segmenter.info, settings.weights, settings.confidence_threshold)
         self.segmenter.set_input_size(settings.inference.input_size)

@@ -28,7 +28,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
-from spssn_ros.errors import SpssnError, one_line
+from spssn_ros.errors import ConfigError, SpssnError, one_line
 from spssn_ros.nodes.declare import warn_of_unknown_parameters
 from spssn_ros.runtime import keep_freed_memory, lost_interrupts_raised_again
 
@@ -74,12 +74,7 @@ def run_node(
             try:
                 for number in _NUMBERS:
                     signal.signal(number, signals.come)
-                try:
-                    rclpy.init(args=args)
-                # rclpy's own error types for bad arguments differ between distributions.
-                except Exception as error:
-                    print(f'{name}: {one_line(error)}', file=sys.stderr)
-                    return 2
+                _init(args)
                 node = create()
                 warn_of_unknown_parameters(node)
                 status = start(node)
@@ -117,6 +112,14 @@ def run_node(
         # A thread is in the middle of a forward pass; interpreter clean-up under it would crash.
         os._exit(status or 0)
     return status or 0
+
+
+def _init(args: list[str] | None) -> None:
+    try:
+        rclpy.init(args=args)
+    # rclpy's own error types for bad arguments differ between distributions.
+    except Exception as error:
+        raise ConfigError(one_line(error)) from error
 
 
 def _spin(node: Node) -> None:
