@@ -28,7 +28,7 @@ from spssn_ros.models import load_weights
 from spssn_ros.training.checkpoint import forget_run
 from spssn_ros.training.config import TrainConfig
 from spssn_ros.training.recipe import (
-    check_initial_weights,
+    check_weights_stay,
     find_recipe,
     read_recipe,
     stage_folder,
@@ -82,9 +82,10 @@ def run(args: argparse.Namespace) -> int:
     stages = read_recipe(find_recipe(args.config))
     if args.init is not None:
         stages[0] = replace(stages[0], init=args.init)
-    if stages[0].init:
+    for weights in (stages[0].init, stages[0].teacher):
         # Better now than after all images have been read.
-        load_weights(stages[0].init)
+        if weights:
+            load_weights(weights)
     folders = args.data or [None]
     if len(folders) not in (1, len(stages)):
         raise ConfigError(
@@ -94,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     folders = folders * len(stages) if len(folders) == 1 else folders
     outputs = [stage_folder(args.output, n, len(stages)) for n in range(1, len(stages) + 1)]
     if not args.resume:
-        check_initial_weights(stages, outputs)
+        check_weights_stay(stages, outputs)
     device = _device(args.device)
     with join_processes() as processes:
         if processes.is_first:

@@ -76,11 +76,12 @@ class Arithmetic:
         """
         x = images.to(self.device).permute(0, 3, 1, 2).float().div_(255)
         x = (x - 0.5) / 0.5
-        with self._autocast():
+        with self.autocast():
             logits, extra = network(x)
             return logits.float(), tuple(head.float() for head in extra)
 
-    def _autocast(self) -> contextlib.AbstractContextManager[object]:
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """Return a context in which PyTorch computes in the precision."""
         if self.precision is Precision.FLOAT32:
             return contextlib.nullcontext()
         # Every weight is used once; a CUDA graph must not find what was cast before it.

@@ -15,6 +15,7 @@
 
 import dataclasses
 import difflib
+import math
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -109,6 +110,10 @@ class TrainConfig:
         in_memory: read every image once, at the start; else each time it is needed.
         init: weights to start from, a file or the name of shipped ones; empty for none. The last
             layer starts anew where the classes differ.
+        teacher: weights of a network, any of this package's with the same classes, whose
+            probabilities this one is to give beside the truth; empty for none.
+        teacher_weight: of the divergence from these probabilities, beside the cross entropy.
+        teacher_scale: the teacher sees every sample enlarged by this factor.
         seed: of initialisation and augmentation.
 
     Raises:
@@ -157,6 +162,9 @@ class TrainConfig:
     workers: int = 1
     in_memory: bool = True
     init: str = ''
+    teacher: str = ''
+    teacher_weight: float = 1.0
+    teacher_scale: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -184,8 +192,14 @@ class TrainConfig:
             )
         if not 0 < self.scale[0] <= self.scale[1]:
             raise ConfigError(f'scale is {list(self.scale)}; give [lowest, highest], above 0')
-        if not self.learning_rate > 0:
-            raise ConfigError(f'learning_rate is {self.learning_rate}; give a value above 0')
+        for name in ('learning_rate', 'teacher_weight', 'teacher_scale'):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigError(f'{name} is {getattr(self, name)}; give a finite value above 0')
+        if self.teacher and min(self.crop) * self.teacher_scale < 32:
+            raise ConfigError(
+                f'teacher_scale is {self.teacher_scale} and crop {list(self.crop)}; let the '
+                'teacher see at least 32 pixels a side'
+            )
         for name in (
             'rotate_degrees',
             'color',

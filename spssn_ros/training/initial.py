@@ -24,6 +24,9 @@ from spssn_ros.models import create_model, find_weights, load_weights
 from spssn_ros.models.network import Network
 from spssn_ros.training.config import TrainConfig
 
+WEIGHTS_KEYS = ('init', 'teacher')
+"""Keys of a recipe that name weights."""
+
 
 def initial_network(config: TrainConfig, label_set: LabelSet) -> tuple[Network, str]:
     """Return the network to train, and a sentence on the weights it starts from, or ''.
@@ -65,16 +68,25 @@ def initial_network(config: TrainConfig, label_set: LabelSet) -> tuple[Network, 
     return model, sentence
 
 
-def init_digest(config: TrainConfig) -> str:
-    """Return the SHA-256 of the file of `config.init`, or '' for none.
+def weights_digests(config: TrainConfig) -> dict[str, str]:
+    """Return the SHA-256 of each weights file that a run takes, '' for none, by `digest_key`.
 
     Raises:
-        WeightsError: the file is missing.
+        WeightsError: a file is missing.
 
     """
-    if not config.init:
+    return {digest_key(key): _digest(getattr(config, key)) for key in WEIGHTS_KEYS}
+
+
+def digest_key(key: str) -> str:
+    """Return under which name the state keeps the digest of a recipe's weights."""
+    return f'{key}_sha256'
+
+
+def _digest(weights: str) -> str:
+    if not weights:
         return ''
-    return hashlib.sha256(find_weights(config.init).read_bytes()).hexdigest()
+    return hashlib.sha256(find_weights(weights).read_bytes()).hexdigest()
 
 
 def _last_layer(model: str, options: dict[str, object]) -> set[str]:

@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from spssn_ros.labels import UNKNOWN
 from spssn_ros.training.config import TrainConfig
+from spssn_ros.training.teacher import distillation_loss
 
 KEPT = 1 / 16
 """Least part of the labelled pixels that hard example mining keeps."""
@@ -38,6 +39,7 @@ def training_loss(
     weights: Tensor,
     config: TrainConfig,
     part: Callable[[Tensor], float | None] = whole_part,
+    taught: Tensor | None = None,
 ) -> Tensor:
     """Return the loss of the main logits plus the auxiliary heads', weighted.
 
@@ -45,8 +47,9 @@ def training_loss(
         outputs: logits (N, C, h, w) float, and those of the auxiliary heads.
         labels: (N, H, W) int64, 255 where nothing is scored.
         weights: (C,) float, of the classes.
-        config: ohem, label_smoothing, jaccard_weight, auxiliary_weight.
+        config: ohem, label_smoothing, jaccard_weight, auxiliary_weight, teacher_weight.
         part: gives what the mean over some labels counts in the batch's, see `Exchange.part`.
+        taught: a teacher's logits (N, C, h, w) float, of any size, or None without one.
 
     """
     logits, auxiliary = outputs
@@ -68,6 +71,9 @@ def training_loss(
             loss = pixel_loss(scores, truth, weights, config)
             if scores is upsampled and config.jaccard_weight:
                 loss = loss + config.jaccard_weight * jaccard_loss(scores, truth)
+            if scores is upsampled and taught is not None:
+                wanted = upsample(taught, size)
+                loss = loss + config.teacher_weight * distillation_loss(scores, wanted, truth)
             total = total + weight * counts * loss
         else:
             # The mean over nothing is no number; the gradient is to be zero.

@@ -26,6 +26,7 @@ from spssn_ros.models import find_weights
 from spssn_ros.share import shared
 from spssn_ros.training.checkpoint import RESULTS
 from spssn_ros.training.config import TrainConfig
+from spssn_ros.training.initial import WEIGHTS_KEYS
 
 STAGES = 'stages'
 
@@ -88,8 +89,8 @@ def starting_from(config: TrainConfig, former: Path | None) -> TrainConfig:
     return replace(config, init=str(former / 'last.safetensors'))
 
 
-def check_initial_weights(stages: Sequence[TrainConfig], outputs: Sequence[Path]) -> None:
-    """Check that a new run keeps the weights that its stages start from.
+def check_weights_stay(stages: Sequence[TrainConfig], outputs: Sequence[Path]) -> None:
+    """Check that a new run keeps the weights that its stages start from or are taught by.
 
     Args:
         stages: of the recipe.
@@ -100,19 +101,21 @@ def check_initial_weights(stages: Sequence[TrainConfig], outputs: Sequence[Path]
 
     """
     for number, config in enumerate(stages):
-        if not config.init:
-            continue
-        try:
-            init = find_weights(config.init).resolve()
-        except WeightsError:
-            # A former stage may be to write them.
-            continue
-        for output in outputs[number:]:
-            if init in [(output / name).resolve() for name in RESULTS]:
-                raise ConfigError(
-                    f'init is {config.init}, which a new run into {output} replaces; copy it '
-                    'elsewhere first, or give another --output'
-                )
+        for key in WEIGHTS_KEYS:
+            weights = getattr(config, key)
+            if not weights:
+                continue
+            try:
+                path = find_weights(weights).resolve()
+            except WeightsError:
+                # A former stage may be to write them.
+                continue
+            for output in outputs[number:]:
+                if path in [(output / name).resolve() for name in RESULTS]:
+                    raise ConfigError(
+                        f'{key} is {weights}, which a new run into {output} replaces; copy it '
+                        'elsewhere first, or give another --output'
+                    )
 
 
 def _read(path: Path) -> dict[str, Any]:

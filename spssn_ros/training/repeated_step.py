@@ -15,7 +15,7 @@
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +50,7 @@ class RepeatedStep:
 
     Args:
         step: forward, backward and optimiser, on the device; all of its state stays in place.
-        model: the network that it trains.
+        networks: those that it runs.
         record: runs nothing, and returns what repeats the work given to it on the same tensors.
 
     """
@@ -58,14 +58,14 @@ class RepeatedStep:
     def __init__(
         self,
         step: Step,
-        model: nn.Module,
+        networks: Sequence[nn.Module],
         record: Callable[[Callable[[], None]], Callable[[], None]] | None = None,
     ) -> None:
         self._step, self._record = step, record or cuda_graph
         self._taken = 0
         self._repeat: Callable[[], None] | None = None
         self._loss = torch.zeros(())
-        for module in model.modules():
+        for module in nn.ModuleList(networks).modules():
             if isinstance(module, PyramidPooling):
                 module.matrices = {}
 

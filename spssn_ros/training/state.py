@@ -30,6 +30,7 @@ from torch import nn
 from spssn_ros.errors import WeightsError, one_line
 from spssn_ros.files import write_whole
 from spssn_ros.training.config import TrainConfig
+from spssn_ros.training.initial import WEIGHTS_KEYS, digest_key
 from spssn_ros.training.schedule import WeightAverage
 
 _DAMAGE = (
@@ -149,10 +150,11 @@ def _check(counters: dict[str, Any], state: RunState) -> None:
     changed = [
         f'{key} was {before[key]!r} and is {value!r}'
         for key, value in now.items()
-        if before[key] != value and key not in (*_NEITHER_HERE_NOR_THERE, 'init')
+        if before[key] != value and key not in (*_NEITHER_HERE_NOR_THERE, *WEIGHTS_KEYS)
     ]
-    digests = counters.get('init_sha256'), state.counters['init_sha256']
-    changed += _changed_init(before['init'], now['init'], *digests)
+    for key in WEIGHTS_KEYS:
+        digests = (values.get(digest_key(key)) for values in (counters, state.counters))
+        changed += _changed_weights(key, before[key], now[key], *digests)
     if changed:
         text = '; '.join(changed)
         if before['epochs'] != now['epochs']:
@@ -165,8 +167,10 @@ def _check(counters: dict[str, Any], state: RunState) -> None:
         )
 
 
-def _changed_init(before: str, now: str, digest: str | None, digest_now: str) -> list[str]:
-    """Return what differs between two initial weights: one sentence or none.
+def _changed_weights(
+    key: str, before: str, now: str, digest: str | None, digest_now: str | None
+) -> list[str]:
+    """Return what differs between the weights that a key names: one sentence or none.
 
     Their content counts, wherever they lie and however their path is written. A state of an older
     version (no digest) knows the path alone.
@@ -178,8 +182,8 @@ def _changed_init(before: str, now: str, digest: str | None, digest_now: str) ->
     if same:
         return []
     if before == now:
-        return [f'init {now} holds other weights than before']
-    return [f'init was {before!r} and is {now!r}']
+        return [f'{key} {now} holds other weights than before']
+    return [f'{key} was {before!r} and is {now!r}']
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -38,7 +38,7 @@ from spssn_ros.training.config import TrainConfig
 from spssn_ros.training.curve import Curve
 from spssn_ros.training.device_augment import DeviceBatches, fits
 from spssn_ros.training.exchange import Exchange
-from spssn_ros.training.initial import init_digest, initial_network
+from spssn_ros.training.initial import initial_network, weights_digests
 from spssn_ros.training.loss_log import LossLog
 from spssn_ros.training.losses import training_loss
 from spssn_ros.training.optimizer import make_optimizer, set_learning_rate
@@ -47,6 +47,7 @@ from spssn_ros.training.repeated_step import RepeatedStep, can_repeat
 from spssn_ros.training.samples import TrainingData
 from spssn_ros.training.schedule import WeightAverage, poly_factor
 from spssn_ros.training.state import RunState, changed_surroundings, load_state, save_state
+from spssn_ros.training.teacher import Teacher
 from spssn_ros.training.validate import validate
 
 # An epoch on a fast GPU takes no longer than to write the state.
@@ -93,7 +94,7 @@ class Trainer:
         self.scaler = self.arithmetic.scaler()
         torch.manual_seed(config.seed)
         model, self.beginning = initial_network(config, data.label_set)
-        self.init_sha256 = init_digest(config)
+        self.digests = weights_digests(config)
         with enough_memory(config):
             self.model: Network = model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             self.average = None
@@ -101,11 +102,15 @@ class Trainer:
                 self.average = WeightAverage(self.model, config.ema_decay)
             self.model = self.exchange.synchronised(self.model)
             self.batches = self._make_batches()
+            self.teacher = None
+            if config.teacher:
+                self.teacher = Teacher(config, data.label_set, self.arithmetic)
         network = self.model.forward_auxiliary if config.auxiliary_weight else plain(self.model)
         self.network = torch.compile(network) if config.compile else network
         repeated = can_repeat(config, self.device, self.processes.count)
         self.optimizer = make_optimizer(self.model, config, repeated)
-        self.repeated = RepeatedStep(self._take, self.model) if repeated else None
+        networks = [self.model, self.teacher.network] if self.teacher else [self.model]
+        self.repeated = RepeatedStep(self._take, networks) if repeated else None
         self.loss_weights = class_weights(config, data).to(self.device)
         self.epoch, self.best, self.seconds = 0, -1.0, 0.0
 
@@ -134,7 +139,8 @@ class Trainer:
             self.seconds = counters['seconds']
             self.beginning = changed_surroundings(counters, self._facts())
         curve = Curve(self.output, self.epoch) if first else None
-        for note in (self.beginning, curve.note if curve else ''):
+        taught = self.teacher.sentence if self.teacher else ''
+        for note in (self.beginning, taught, curve.note if curve else ''):
             if note and first:
                 print(note)
         iterations, saved = len(self.batches), -math.inf
@@ -245,7 +251,8 @@ class Trainer:
         outputs = self.arithmetic.forward(self.network, images)
         # Asked before the step; a graph cannot ask.
         part = self._part if self.repeated is None else _all
-        loss = training_loss(outputs, labels, self.loss_weights, self.config, part)
+        taught = self.teacher(images) if self.teacher else None
+        loss = training_loss(outputs, labels, self.loss_weights, self.config, part, taught)
         self.optimizer.zero_grad()
         self.scaler.scale(loss).backward()
         self.exchange.add_gradients(self.model)
@@ -280,8 +287,7 @@ class Trainer:
         }
 
     def _state(self) -> RunState:
-        counters = {'best': self.best, 'seconds': self.seconds, 'init_sha256': self.init_sha256}
-        counters = {**self._facts(), **counters}
+        counters = {'best': self.best, 'seconds': self.seconds, **self.digests, **self._facts()}
         return RunState(
             self.config, self.model, self.average, self.optimizer, self.scaler, counters
         )

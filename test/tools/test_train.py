@@ -267,7 +267,7 @@ def test_a_staged_run_goes_on_under_another_path(
     assert differing(tmp_path / 'moved', tmp_path / 'unbroken') == []
 
 
-def test_initial_weights_that_a_new_run_would_remove_are_refused(
+def test_weights_that_a_new_run_would_remove_are_refused(
     street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / 'out'
@@ -279,6 +279,9 @@ def test_initial_weights_that_a_new_run_would_remove_are_refused(
     stages = [{}, {'init': str(output / 'last.safetensors')}]
     common = ('--config', recipe(tmp_path, stages=stages), *common[2:])
     assert f'init is {output}/last.safetensors, which a new run into' in fails(capsys, *common)
+    own = recipe(tmp_path, teacher=str(output / 'best.safetensors'))
+    line = fails(capsys, '--config', own, *common[2:])
+    assert f'teacher is {output}/best.safetensors, which a new run into' in line
     assert {path: path.read_bytes() for path in output.glob('*.*')} == before
     # Those of a former stage are there when they are read.
     (output / 'stage1').mkdir()

@@ -23,6 +23,8 @@ import torch
 
 from spssn_ros.inference.config import Precision
 from spssn_ros.labels import LabelSet
+from spssn_ros.models import create_model
+from spssn_ros.models.blocks import PyramidPooling
 from spssn_ros.training.augment import Sample
 from spssn_ros.training.config import Optimizer, TrainConfig
 from spssn_ros.training.optimizer import make_optimizer
@@ -71,7 +73,7 @@ def recorded(
     tmp_path: Path, record: Callable[[Callable[[], None]], Callable[[], None]]
 ) -> tuple[list[float], list[torch.Tensor]]:
     run = Trainer(CONFIG, DATA, tmp_path, device=CPU)
-    run.repeated = RepeatedStep(run._take, run.model, record)
+    run.repeated = RepeatedStep(run._take, [run.model], record)
     return steps(run)
 
 
@@ -88,6 +90,13 @@ def test_repeated_steps_train_as_single_ones(tmp_path: Path) -> None:
     assert len(set(losses)) == 7
     assert losses == expected_losses
     assert all(torch.equal(a, b) for a, b in zip(tensors, expected, strict=True))
+
+
+def test_a_recorded_step_has_every_networks_pooling_matrices_at_hand() -> None:
+    networks = [create_model('fast_scnn', 2) for _ in range(2)]
+    RepeatedStep(lambda images, labels: torch.zeros(()), networks)
+    poolings = [m for n in networks for m in n.modules() if isinstance(m, PyramidPooling)]
+    assert [pooling.matrices for pooling in poolings] == [{}, {}]
 
 
 def test_where_recording_fails_steps_go_on_and_it_is_told(
@@ -144,7 +153,7 @@ def test_a_cuda_graph_takes_the_same_steps(optimizer: Optimizer) -> None:
         torch.manual_seed(0)
         model = torch.nn.Linear(8, 4).cuda()
         step = linear_step(model, make_optimizer(model, config, repeated=repeated))
-        take = RepeatedStep(step, model) if repeated else step
+        take = RepeatedStep(step, [model]) if repeated else step
         losses = []
         for seed in range(9):
             generator = torch.Generator('cuda').manual_seed(seed)

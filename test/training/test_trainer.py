@@ -41,6 +41,7 @@ from spssn_ros.training.augment import Sample
 from spssn_ros.training.batches import HostBatches
 from spssn_ros.training.config import ClassWeights, Optimizer, TrainConfig
 from spssn_ros.training.exchange import Exchange
+from spssn_ros.training.initial import WEIGHTS_KEYS
 from spssn_ros.training.samples import TrainingData
 from spssn_ros.training.train import Trainer
 
@@ -269,26 +270,27 @@ def test_a_finished_run_without_its_curve_is_finished(unbroken: Path, tmp_path: 
     assert not (tmp_path / 'curve.csv').exists()
 
 
-def test_the_content_of_the_initial_weights_counts_and_not_their_path(
-    unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize('key', WEIGHTS_KEYS)
+def test_the_content_of_weights_counts_and_not_their_path(
+    unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
-    init = tmp_path / 'init.safetensors'
-    shutil.copy(unbroken / 'last.safetensors', init)
-    trainer(tmp_path / 'run', init=str(init), epochs=1).run()
+    def go_on(weights: object) -> None:
+        trainer(tmp_path / 'run', **{key: str(weights)}, epochs=1).run(resume=True)
+
+    path = tmp_path / 'w.safetensors'
+    shutil.copy(unbroken / 'last.safetensors', path)
+    go_on(path)
     monkeypatch.chdir(tmp_path)
-    trainer(tmp_path / 'run', init='init.safetensors', epochs=1).run(resume=True)
-    moved = init.rename(tmp_path / 'moved.safetensors')
-    trainer(tmp_path / 'run', init=str(moved), epochs=1).run(resume=True)
+    go_on('w.safetensors')
+    go_on(path.rename(tmp_path / 'moved.safetensors'))
     with pytest.raises(
-        WeightsError, match=r"\(init was '.*init\.safetensors' and is ''\); train to"
+        WeightsError, match=rf"\({key} was '.*w\.safetensors' and is ''\); train to"
     ):
-        trainer(tmp_path / 'run', epochs=1).run(resume=True)
+        go_on('')
     trainer(tmp_path / 'other', epochs=1).run()
-    shutil.copy(tmp_path / 'other' / 'last.safetensors', init)
-    with pytest.raises(
-        WeightsError, match=r'init\.safetensors holds other weights than before\);'
-    ):
-        trainer(tmp_path / 'run', init=str(init), epochs=1).run(resume=True)
+    shutil.copy(tmp_path / 'other' / 'last.safetensors', path)
+    with pytest.raises(WeightsError, match=rf'{key} .*w\.safetensors holds other weights than b'):
+        go_on(path)
 
 
 def test_a_state_of_an_older_version_knows_its_initial_weights_by_their_path(
