@@ -48,7 +48,6 @@ class LiveScores:
         run: what started it.
 
     Attributes:
-        written: whether the scores are, as they were when `finish` was last called.
         label_topic: full name of the topic of labels.
         truth_topic: likewise, of truth.
 
@@ -58,7 +57,7 @@ class LiveScores:
     """
 
     def __init__(self, node: Node, parameters: EvaluateParameters, run: Run) -> None:
-        self.written = False
+        self._written_frames = -1
         self._node, self._run = node, run
         self._weights = parameters.text('weights')
         self._json, self._report = parameters.path('json'), parameters.path('report')
@@ -90,7 +89,7 @@ class LiveScores:
             OSError: a file cannot be written; a later call tries again.
 
         """
-        self.written = False
+        self._written_frames = -1
         self._take_waiting()
         result = self._live.result()
         if not result.frames:
@@ -105,8 +104,13 @@ class LiveScores:
         if self._report is not None and self._live.gallery is not None:
             about = About(self._run, self._weights, self._info, self.truth_topic, self._compared)
             write_report(self._report, result, self._live.gallery, about)
-        self.written = True
+        self._written_frames = result.frames
         return result
+
+    def all_written(self) -> bool:
+        """Whether `finish` has written the scores of every pair that has come."""
+        self._take_waiting()
+        return self._live.frames == self._written_frames
 
     def _take_waiting(self) -> None:
         """Take what has come and had no turn yet: after a signal nothing spins any more."""

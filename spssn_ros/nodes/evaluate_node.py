@@ -77,8 +77,8 @@ class EvaluateNode(Node):
         return None
 
     def end(self) -> int:
-        """Write and print the live scores, unless that is done; return the exit status."""
-        if self._live is not None and not self._live.written:
+        """Write and print the live scores, unless all are; return the exit status."""
+        if self._live is not None and not self._live.all_written():
             try:
                 self._finish(self._live)
             except SpssnError as error:

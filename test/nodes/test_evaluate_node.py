@@ -119,7 +119,7 @@ def test_live_scores_pairs_of_equal_stamp(
     assert 'mIoU' in node.output
 
 
-def send_pair(peer: Any, node: Any, wrong: int = 0) -> None:
+def send_pair(peer: Any, node: Any, wrong: int = 0, sec: int = 1) -> None:
     """Publish a label and its truth, 24 pixels of which so many are wrong, until it is scored."""
     publishers = [peer.publisher(topic) for topic in ('label', 'label_truth')]
     assert peer.spin_until(lambda: 'scoring /label against /label_truth' in node.output)
@@ -127,7 +127,7 @@ def send_pair(peer: Any, node: Any, wrong: int = 0) -> None:
     labels = np.zeros((4, 6), np.uint8)
     labels.flat[:wrong] = 3
     for publisher, pixels in zip(publishers, (labels, np.zeros((4, 6), np.uint8)), strict=True):
-        publisher.publish(label_message(pixels, 1))
+        publisher.publish(label_message(pixels, sec))
     # What is sent and not yet taken would be lost to a signal.
     peer.until_taken('/evaluate_node', publishers, 1)
 
@@ -164,6 +164,24 @@ def test_scores_that_found_a_full_disk_are_written_when_there_is_room(
     assert json.loads(scores.read_text())['frames'] == 1
     # The same table is not printed twice.
     assert node.output.count('over 1 frames') == 1
+
+
+def test_pairs_that_come_after_finish_are_in_what_the_end_writes(
+    peer: Any, run_node: Any, tiny_weights: Path, tmp_path: Path
+) -> None:
+    scores = tmp_path / 'scores.json'
+    node = run_node('evaluate_node', *arguments(weights=tiny_weights, json=scores))
+    for sec in (1, 2):
+        send_pair(peer, node, sec=sec)
+        assert peer.call(Trigger, '/evaluate_node/finish', Trigger.Request()).success
+        assert json.loads(scores.read_text())['frames'] == sec
+    send_pair(peer, node, wrong=3, sec=3)
+    assert node.stop() == 0
+    written = json.loads(scores.read_text())
+    assert written['frames'] == 3
+    assert written['iou']['sky'] == pytest.approx(69 / 72)
+    for frames in (1, 2, 3):
+        assert node.output.count(f'over {frames} frames') == 1
 
 
 def test_live_scores_under_the_threshold_are_written_and_end_it_with_1(

@@ -160,13 +160,13 @@ def test_a_score_file_that_fails_later_is_tried_again(
 
     send(1)
     scores.finish()
-    assert scores.written
+    assert scores.all_written()
     file.unlink()
     file.symlink_to('/dev/full')
     send(2)
     with pytest.raises(OSError, match='No space left'):
         scores.finish()
-    assert not scores.written
+    assert not scores.all_written()
 
 
 @pytest.mark.parametrize('signalled', [False, True])
