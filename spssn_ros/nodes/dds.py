@@ -77,6 +77,15 @@ def large_image_environment(
     return dict.fromkeys(_profile_variables(), path)
 
 
+def driver_setting() -> str:
+    """Return what to put into a camera driver's environment, as VARIABLE=PATH."""
+    try:
+        path = str(shipped_profile())
+    except ConfigError:
+        path = PROFILE_NAME
+    return f'{_profile_variables()[0]}={path}'
+
+
 def set_up_process() -> None:
     """Have this process's nodes, yet to be made, carry large images, where nothing speaks against.
 

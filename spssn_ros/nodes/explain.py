@@ -22,6 +22,7 @@ from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from spssn_ros.nodes.camera import Camera
+from spssn_ros.nodes.dds import driver_setting
 from spssn_ros.nodes.parameters import Transport
 from spssn_ros.nodes.pipeline import WORK_STAGES
 from spssn_ros.runtime import SlotCounts
@@ -84,9 +85,8 @@ class Explainer:
             'silent',
             published and no_frames,
             f'{topic} is published, but no image has come for {SILENT_S:.0f} s: is the camera '
-            "running? Fast DDS's default settings lose images above about 1 MB; give both sides a "
-            'profile for large images, as the launch files do (FASTDDS_DEFAULT_PROFILES_FILE, '
-            'config/fastdds_large_images.xml)',
+            "running? Fast DDS's default settings lose images above about 1 MB; start the camera "
+            f'driver with {driver_setting()} in its environment',
             grace_s=SILENT_S,
         )
         self._cause(

@@ -53,6 +53,8 @@ def test_variable_is_the_one_that_the_distribution_reads(
     assert set(variables) == names
     assert {Path(path).name for path in variables.values()} == {'fastdds_large_images.xml'}
     assert all(Path(path).is_file() for path in variables.values())
+    name, _, path = dds.driver_setting().partition('=')
+    assert (name, path) in variables.items()
 
 
 @pytest.mark.parametrize('name', [NEW, OLD, 'FASTDDS_BUILTIN_TRANSPORTS'])

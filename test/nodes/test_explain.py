@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
-from spssn_ros.nodes import explain
+from spssn_ros.nodes import dds, explain
 from spssn_ros.nodes.parameters import Transport
 from spssn_ros.runtime import SlotCounts
 
@@ -83,3 +83,23 @@ def test_what_begins_again_after_images_have_come_is_told_again(
     node.types, node.rate = types, 0.0
     assert look(1) == 1
     assert look(10) == 2
+
+
+def test_a_silent_driver_is_told_the_setting_that_its_distribution_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node: Any = FakeNode()
+    monkeypatch.setattr(explain, 'time', node)
+    monkeypatch.setattr(dds.metadata, 'version', lambda package: '7.1.6')  # Jazzy
+    explainer = explain.Explainer(node, Transport.RAW, lambda camera: SlotCounts())
+    monkeypatch.setattr(explainer, '_has_match', lambda topic, publishers: True)
+    statistics = SimpleNamespace(rate_in=SimpleNamespace(per_second=lambda: 0), unstamped=False)
+    camera: Any = SimpleNamespace(
+        name='', topic='/image', remappable='image', statistics=statistics, wanted=lambda: True
+    )
+    node.types = ['sensor_msgs/msg/Image']
+    for _ in range(10):
+        node.now += 1
+        explainer.look(camera)
+    (told,) = node.told
+    assert f'FASTRTPS_DEFAULT_PROFILES_FILE={dds.shipped_profile()} ' in told
