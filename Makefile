@@ -68,7 +68,7 @@ help:  ## list what make can do
 	@echo 'make TARGET [OPTION=VALUE ...]'
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo 'Options of every target:'
-	@echo '  PYTHON=python3.12     the Python to make the environment with (3.10 or later)'
+	@echo '  PYTHON=python3.12     the Python to make the environment with (3.10 to 3.13 for the wheels)'
 	@echo '  ROS_WHEELS=jazzy      use the wheels of ROS 2 Jazzy instead of Kilted'
 	@echo 'With a ROS 2 installation sourced (ROS_DISTRO is set), that is used instead of wheels.'
 
@@ -84,7 +84,7 @@ demo: setup  ## play a bag, segment and score it: [BAG= IMAGE_TOPIC= LABEL_TOPIC
 		$(if $(WEIGHTS),--weights '$(WEIGHTS)')
 
 .PHONY: test
-test: setup  ## run every test, [JOBS=2] at a time: [PYTEST_ARGS='-k name']
+test: setup  ## run every test, [JOBS=2] files at a time: [PYTEST_ARGS='-k name']
 	@# Status 5: there are none, as with -k NAME.
 	@$(RUN) python -m pytest -n $(JOBS) --dist loadfile -m 'not alone' $(PYTEST_ARGS) || [ $$? = 5 ]
 	@$(RUN) python -m pytest -m alone $(PYTEST_ARGS) || [ $$? = 5 ]
