@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The documents name tests, files and images that exist."""
+"""The documents name what exists, and their figures are those of benchmarks/results/."""
 
 import ast
 import json
@@ -62,3 +62,147 @@ def test_tables_are_those_of_the_committed_results(
     expected = [line for line in benchmark_module(script).markdown(found).splitlines() if line]
     assert expected
     assert [line for line in expected if line not in lines] == []
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors that GitHub makes of the headings."""
+    titles = re.findall(r'^#+ (.+)$', document.read_text(), re.M)
+    return {re.sub(r'[^\w -]', '', title.lower()).replace(' ', '-') for title in titles}
+
+
+@pytest.mark.parametrize('document', DOCUMENTS, ids=lambda path: path.name)
+def test_every_anchor_is_a_heading(document: Path) -> None:
+    for target, anchor in re.findall(r'\]\(([^)#:]*)#([^)]+)\)', document.read_text()):
+        page = document.parent / target if target else document
+        assert anchor in anchors(page), f'{target}#{anchor}'
+
+
+def test_the_readme_names_every_page_target_and_launch_argument() -> None:
+    readme = (ROOT / 'README.md').read_text()
+    for page in DOCUMENTS[1:]:
+        assert f'(docs/{page.name}' in readme, page.name
+    targets = set(re.findall(r'^([a-z]+):.*## ', (ROOT / 'Makefile').read_text(), re.M))
+    assert set(re.findall(r'`make ([a-z]+)', readme)) == targets - {'help', 'setup'}
+    for file in (ROOT / 'launch').glob('*.launch.py'):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == 'DeclareLaunchArgument':
+                assert re.search(rf'`{ast.literal_eval(node.args[0])}\b', readme)
+
+
+def test_every_environment_variable_of_the_package_is_told() -> None:
+    told = (ROOT / 'docs/troubleshooting.md').read_text()
+    for file in (ROOT / 'spssn_ros').rglob('*.py'):
+        for name in re.findall(r"'((?:SPSSN|FASTDDS|FASTRTPS)_\w+)'", file.read_text()):
+            assert f'`{name}`' in told, f'{name} of {file.name}'
+
+
+def test_every_key_of_the_diagnostics_is_told() -> None:
+    page = (ROOT / 'docs/segment_node.md').read_text().split('## Diagnostics')[1].split('## ')[0]
+    code = (ROOT / 'spssn_ros/nodes/diagnostics.py').read_text()
+    keys = re.findall(r"'([a-z_]+)'(?:: |\] = )", code)
+    assert len(keys) > 10
+    assert set(keys) <= set(re.findall(r'`(\w+)`', page))
+
+
+def result(name: str) -> Any:
+    return json.loads((ROOT / f'benchmarks/results/{name}.json').read_text())
+
+
+def agree(document: str, table: str, label: str, expected: list[float]) -> None:
+    """Check a row's figures, each to the digits it is told with.
+
+    The row is the first that begins with `label` below the line that begins with `table`.
+    """
+    lines = (ROOT / document).read_text().splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith(f'| {table}'))
+    row = next(line for line in lines[start:] if line.startswith(f'| {label}'))
+    cells = ' '.join(row.split(' | ')[1:])
+    told = re.findall(r'\d+(?:\.\d+)?', cells)
+    assert len(told) == len(expected), row
+    for text, value in zip(told, expected, strict=True):
+        half = 0.5 * 10 ** -len(text.partition('.')[2])
+        assert abs(float(text) - value) <= half + 1e-9, f'{text} is {value} in {row}'
+
+
+NETWORKS = {
+    'SPSSN': 'spssn, random weights',
+    'Fast-SCNN': 'fast_scnn, random weights',
+    '`spssn_camvid`': 'spssn_camvid',
+}
+
+
+@pytest.mark.parametrize('network', NETWORKS)
+@pytest.mark.parametrize(
+    ('table', 'row', 'file'),
+    [
+        ('Xeon, AMX', 'two cores of an Intel Xeon (AMX)', 'engine_cpu_amx'),
+        ('Xeon, AVX-512', 'two cores of an Intel Xeon (AVX-512)', 'engine_cpu_avx512'),
+        ('EPYC, AVX2', 'two cores of an AMD EPYC (AVX2)', 'engine_cpu_avx2'),
+    ],
+)
+def test_speeds_of_the_engine(network: str, table: str, row: str, file: str) -> None:
+    runs = [run for run in result(file)['results'] if run['network'] == NETWORKS[network]]
+    eager, engine, times, times_of_readme = [], [], [], []
+    for run in runs:
+        (openvino,) = (name for name in run['engines'] if name.startswith('openvino'))
+        labels = run['engines'][openvino]['median_ms']
+        eager.append(run['engines']['eager PyTorch float32 on cpu']['median_ms'])
+        engine += [labels, run['with_confidence'][openvino]['median_ms']]
+        times.append(eager[-1] / labels)
+        times_of_readme += [labels, times[-1]]
+    agree('docs/speed.md', table, f'{network}, eager PyTorch', eager)
+    agree('docs/speed.md', table, f'{network}, engine', engine)
+    if network == 'SPSSN':
+        agree('README.md', row, row, times_of_readme)
+    elif network == '`spssn_camvid`':
+        agree('README.md', row, network, times_of_readme)
+
+
+def test_speeds_of_the_node() -> None:
+    found = result('node_cpu_amx')
+    for network, end in (('spssn_camvid', '`spssn_camvid`: eng'), ('spssn, 19', 'SPSSN, 19')):
+        at_30 = [
+            run
+            for run in found['results']
+            if run['network'].startswith(network) and run['rate_hz'] == 30
+        ]
+        latency = [run['latency_ms'][name] for run in at_30 for name in ('p50', 'p95')]
+        peaks = [run['rate_hz'] for run in found['peaks'] if run['network'].startswith(network)]
+        if network == 'spssn_camvid':
+            answered = [run['answered'] for run in at_30]
+            mixed = [v for i in range(3) for v in (*latency[2 * i : 2 * i + 2], answered[i])]
+            agree('README.md', 'the node over DDS', 'latency at 30 Hz', mixed)
+            agree('README.md', 'the node over DDS', 'highest rate', peaks)
+            agree('docs/speed_node.md', end, 'latency at 30 Hz', mixed)
+        else:
+            agree('docs/speed_node.md', end, 'latency at 30 Hz', latency)
+        agree('docs/speed_node.md', end, 'highest rate', peaks)
+
+
+def test_speeds_on_cuda() -> None:
+    found = result('engine_cuda_h100')['spssn, random weights, 19 classes, float16'].values()
+    rates = [size['labels']['frames_per_s_in_a_row'][0] for size in found]
+    agree('README.md', 'NVIDIA H100', 'NVIDIA H100', rates)
+
+
+@pytest.mark.parametrize('weights', ['spssn_camvid', 'spssn_camvid_fast'])
+def test_speeds_of_the_shipped_weights(weights: str) -> None:
+    size = {'spssn_camvid': '960x720', 'spssn_camvid_fast': '480x360'}[weights]
+    table = 'Intel Xeon (AMX): `spssn_camvid`'
+    label = table if weights == 'spssn_camvid' else '`spssn_camvid_fast`'
+    figures = []
+    for file in ('segmenter_cpu_amx', 'segmenter_int8_cpu_amx'):
+        time = result(file)['results'][weights]['time'][size]
+        figures += [time['median_ms'], time['fps']]
+    agree('docs/speed.md', table, label, figures)
+
+
+def test_scores_by_class_in_the_readme() -> None:
+    scores = result('camvid_weights_cpu_amx')['scores']
+    for label, name in (('`spssn_camvid` ', 'judged'), ('`spssn_camvid_fast` ', 'fast_judged')):
+        found = scores[name]
+        iou = [100 * value for value in (*found['iou'].values(), found['miou'])]
+        agree('README.md', 'on val', label, iou)
+        averages = [100 * found[key] for key in ('miou', 'class_average', 'global_average')]
+        readme = (ROOT / 'README.md').read_text()
+        assert '| **{:.1f}** | {:.1f} | {:.1f} |'.format(*averages) in readme
