@@ -95,8 +95,12 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         'them are dropped; time the labels that come back.',
     )
     _add_options(node, benchmark_node.measure, '480x360,960x720,2048x1024')
-    node.add_argument('--rate', default='10,30,60', metavar='HZ,...', help='default: %(default)s')
-    node.add_argument('--seconds', type=float, default=6.0, help='a rate; default: %(default)g')
+    node.add_argument(
+        '--rate', default='10,30,60', metavar='HZ,...', help='fixed rates; default: %(default)s'
+    )
+    node.add_argument(
+        '--seconds', type=float, default=6.0, help='of measuring each rate; default: %(default)g'
+    )
     node.add_argument(
         '--input-size',
         default='auto',
@@ -122,7 +126,10 @@ def _add_options(
     parser.add_argument('--sizes', default=sizes, metavar='WxH,...', help='default: %(default)s')
     if iterations:
         parser.add_argument(
-            '--iterations', type=int, default=iterations, help='a row; default: %(default)s'
+            '--iterations',
+            type=int,
+            default=iterations,
+            help='calls measured for a row; default: %(default)s',
         )
     parser.add_argument('--json', metavar='FILE', help="write the numbers; '-' for stdout")
     parser.add_argument('--markdown', metavar='FILE', help='write the tables')
@@ -130,14 +137,21 @@ def _add_options(
 
 
 def _add_device_options(parser: argparse.ArgumentParser, precision: str) -> None:
-    parser.add_argument('--device', choices=[member.value for member in Device], default='auto')
+    parser.add_argument(
+        '--device',
+        choices=[member.value for member in Device],
+        default='auto',
+        help='where networks run; auto (default): on the GPU if there is one',
+    )
     parser.add_argument(
         '--precision',
         choices=[member.value for member in Precision],
         default=precision,
         help='default: %(default)s',
     )
-    parser.add_argument('--cpu-threads', type=int, default=0, help='0 for automatic')
+    parser.add_argument(
+        '--cpu-threads', type=int, default=0, help='threads on the CPU; 0 (default): automatic'
+    )
 
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:

@@ -52,13 +52,17 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     parser.add_argument(
         '--weights', default='', help='default: spssn_camvid, spssn_street for the synthetic bag'
     )
-    parser.add_argument('--output', type=Path, default=Path('out/demo'), help='%(default)s')
-    parser.add_argument('--rate', type=float, default=1.0, help='speed factor of the bag')
+    parser.add_argument(
+        '--output', type=Path, default=Path('out/demo'), help='folder; default: %(default)s'
+    )
+    parser.add_argument(
+        '--rate', type=float, default=1.0, help='speed factor of the bag; default: 1'
+    )
     parser.add_argument(
         '--frames',
         type=int,
         default=150,
-        help=f'of the synthetic bag, at {_STREET_RATE_HZ:g} Hz; %(default)s',
+        help=f'of the synthetic bag, at {_STREET_RATE_HZ:g} Hz; default: %(default)s',
     )
     parser.set_defaults(func=run)
 

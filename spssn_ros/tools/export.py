@@ -70,7 +70,10 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         help='weights file, or the name of a shipped one; default: %(default)s',
     )
     parser.add_argument(
-        '--format', required=True, choices=[member.value for member in ExportFormat]
+        '--format',
+        required=True,
+        choices=[member.value for member in ExportFormat],
+        help='of the file',
     )
     parser.add_argument(
         '--output',

@@ -34,13 +34,26 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         default='spssn_camvid',
         help='weights file, or the name of a shipped one; default: %(default)s',
     )
-    for option, kind in (('device', Device), ('backend', BackendName), ('precision', Precision)):
+    for option, kind, text in (
+        ('device', Device, 'where the network runs; auto (default): on the GPU if there is one'),
+        (
+            'backend',
+            BackendName,
+            'what runs it; auto (default): OpenVINO on the CPU, else PyTorch',
+        ),
+        (
+            'precision',
+            Precision,
+            'its arithmetic; auto (default): float16 on a GPU, on the CPU bfloat16 '
+            'where that is faster than float32',
+        ),
+    ):
         choices = [member.value for member in kind]
-        parser.add_argument(f'--{option}', choices=choices, default='auto')
+        parser.add_argument(f'--{option}', choices=choices, default='auto', help=text)
+    _add_input_size(parser)
     parser.add_argument(
-        '--input-size', default='auto', help='auto, native or WxH; default: %(default)s'
+        '--cpu-threads', type=int, default=0, help='threads on the CPU; 0 (default): automatic'
     )
-    parser.add_argument('--cpu-threads', type=int, default=0, help='0 for automatic')
 
 
 def add_copy_options(parser: argparse.ArgumentParser) -> None:
@@ -48,11 +61,19 @@ def add_copy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--weights', required=True, help='weights file, or the name of a shipped one'
     )
-    parser.add_argument(
-        '--input-size', default='auto', help='auto, native or WxH; default: %(default)s'
-    )
+    _add_input_size(parser)
     parser.add_argument(
         '--output', required=True, type=Path, metavar='FILE', help='weights file to write'
+    )
+
+
+def _add_input_size(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--input-size',
+        default='auto',
+        metavar='SIZE',
+        help='size at which frames enter the network: auto (default; about the area that the '
+        'weights were trained at, aspect ratio kept), native or WxH',
     )
 
 

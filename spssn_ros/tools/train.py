@@ -72,7 +72,10 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         '--init', metavar='WEIGHTS', help="start from these weights; the recipe's init"
     )
     parser.add_argument(
-        '--device', choices=('auto', 'cuda', 'cpu'), default='auto', help='default: %(default)s'
+        '--device',
+        choices=('auto', 'cuda', 'cpu'),
+        default='auto',
+        help='where to train; auto (default): on the GPU if there is one',
     )
     parser.set_defaults(func=run)
 

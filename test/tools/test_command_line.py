@@ -111,6 +111,13 @@ def test_every_help_that_an_error_names_is_there(capsys: pytest.CaptureFixture[s
         assert f'usage: {prog} [-h] [--debug]' in capsys.readouterr().out
 
 
+def test_every_option_is_described() -> None:
+    for parser in parsers(build_parser()):
+        for action in parser._actions:
+            if not isinstance(action, argparse._SubParsersAction):
+                assert action.help, f'{parser.prog}: {action.option_strings or action.dest}'
+
+
 LOST_CTRL_C = """
 import argparse, ctypes, signal, sys, time
 from spssn_ros.tools import main as tool
