@@ -189,7 +189,8 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             }
         ],
         remappings=[
-            ('label', '/segment_node/label'),
+            # Both are in the same namespace, whatever a launch file that includes this one pushed.
+            ('label', 'segment_node/label'),
             ('label_truth', values['label_topic']),
             ('image', values['image_topic']),
         ],

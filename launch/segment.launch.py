@@ -35,10 +35,13 @@ from launch.events.process import ProcessIO
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.utilities import make_namespace_absolute, prefix_namespace
 
 from spssn_ros.nodes.dds import CHOICE_VARIABLE, large_image_environment, shared_memory_shortage
 from spssn_ros.nodes.params_file import parameter_in
 
+# Other launch files hand theirs on, which may be Python's.
+BOOLEANS = ['true', 'false', 'True', 'False']
 # What segment_node logs when it begins to answer.
 ACTIVE = b'active: segmenting'
 CONFIG = Path(__file__).resolve().parents[1] / 'config'
@@ -91,7 +94,7 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'rviz',
         default_value='false',
-        choices=['true', 'false'],
+        choices=BOOLEANS,
         description='Open RViz with the camera image, the overlay, the classes and the road.',
     ),
     DeclareLaunchArgument(
@@ -107,13 +110,14 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'use_sim_time',
         default_value='auto',
-        choices=['true', 'false', 'auto'],
-        description='Whether segment_node takes its time from /clock; auto: if a bag is played.',
+        choices=[*BOOLEANS, 'auto'],
+        description='Whether segment_node takes its time from /clock; auto: if a bag is played, '
+        'else as in params_file.',
     ),
     DeclareLaunchArgument(
         'respawn',
         default_value='false',
-        choices=['true', 'false'],
+        choices=BOOLEANS,
         description='Start segment_node again two seconds after it has ended, whatever the cause.',
     ),
     DeclareLaunchArgument(
@@ -216,12 +220,19 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         argument.name: LaunchConfiguration(argument.name).perform(context)
         for argument in ARGUMENTS
     }
-    node = f'/{values["namespace"].strip("/")}/segment_node'.replace('//', '/')
+    # The launch file that includes this one may have pushed one.
+    pushed = context.launch_configurations.get('ros_namespace')
+    namespace = make_namespace_absolute(prefix_namespace(pushed, values['namespace'])).rstrip('/')
+    node = f'{namespace}/segment_node'
     given = camera_names(values['cameras'])
     cameras = given or cameras_in(Path(values['params_file']), node)
     bag = values['bag']
-    sim_time = bool(bag) if values['use_sim_time'] == 'auto' else values['use_sim_time'] == 'true'
-    parameters: dict[str, object] = {'use_sim_time': sim_time}
+    use_sim_time = values['use_sim_time'].lower()
+    sim_time = use_sim_time == 'true' or (use_sim_time == 'auto' and bool(bag))
+    parameters: dict[str, object] = {}
+    # Else the file decides, or a SetParameter of the launch file that includes this one.
+    if sim_time or use_sim_time == 'false':
+        parameters['use_sim_time'] = sim_time
     for name in ('weights', 'device', 'transport'):
         if values[name]:
             parameters[name] = ParameterValue(values[name], value_type=str)
@@ -229,17 +240,17 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         parameters['cameras'] = given
     remappings = camera_remappings(values['image'], values['camera_info'], cameras)
 
-    actions = dds_setup(values['dds_profile'], 1 + bool(bag) + (values['rviz'] == 'true'))
+    actions = dds_setup(values['dds_profile'], 1 + bool(bag) + (values['rviz'].lower() == 'true'))
     segment_node = Node(
         package='spssn_ros',
         executable='segment_node',
         name='segment_node',
         namespace=values['namespace'],
-        parameters=[values['params_file'], parameters],
+        parameters=[values['params_file'], *([parameters] if parameters else [])],
         remappings=remappings,
         # Threads of the inference engine take a while to end on a busy machine.
         sigterm_timeout='20',
-        respawn=values['respawn'] == 'true',
+        respawn=values['respawn'].lower() == 'true',
         respawn_delay=2.0,
         output='screen',
     )
@@ -248,6 +259,7 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         actions += start_bag(bag, [*clock, *shlex.split(values['bag_options'])], segment_node)
     actions.append(segment_node)
     outputs = f'{node}/{cameras[0]}' if cameras else node
+    image = remappings[0][1]
     actions.append(
         Node(
             package='rviz2',
@@ -255,7 +267,8 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             arguments=['-d', str(CONFIG / 'segment.rviz')],
             # The RViz file shows the topics of one camera without a name.
             remappings=[
-                ('/camera/image_raw', remappings[0][1]),
+                # RViz is not in the node's namespace.
+                ('/camera/image_raw', image if image.startswith('/') else f'{namespace}/{image}'),
                 *(
                     (f'/segment_node/{topic}', f'{outputs}/{topic}')
                     for topic in ('overlay', 'color', 'mask/road')

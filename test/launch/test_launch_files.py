@@ -128,6 +128,9 @@ def parameters(made: Any) -> tuple[dict[str, Any], list[str]]:
     """Return the parameters that a node is given one by one, and the files given before them."""
     words = [''.join(getattr(part, 'text', '') for part in word) for word in made.cmd]
     *files, own = [words[i + 1] for i, word in enumerate(words) if word == '--params-file']
+    # What launch writes is in the folder for temporary files.
+    if not Path(own).name.startswith('launch_params_'):
+        return {}, [*files, own]
     # launch writes a list as a Python tuple; ROS ignores such tags.
     document = yaml.load(Path(own).read_text(), yaml.FullLoader)
     (entry,) = document.values()
@@ -210,9 +213,8 @@ def test_only_given_parameters_go_before_the_file(segment: ModuleType) -> None:
         assert [Path(file).name for file in files] == ['segment_node.yaml']
         return own
 
-    assert given() == {'use_sim_time': False}
+    assert given() == {}
     assert given(weights='12', device='cpu', transport='compressed', cameras='[a, b]') == {
-        'use_sim_time': False,
         'weights': '12',
         'device': 'cpu',
         'transport': 'compressed',
@@ -220,6 +222,50 @@ def test_only_given_parameters_go_before_the_file(segment: ModuleType) -> None:
     }
     assert given(bag=str(LAUNCH)) == {'use_sim_time': True}
     assert given(bag=str(LAUNCH), use_sim_time='false') == {'use_sim_time': False}
+    assert given(use_sim_time='true') == {'use_sim_time': True}
+    # As Nav2's launch files write it.
+    assert given(use_sim_time='True') == {'use_sim_time': True}
+    assert given(use_sim_time='False') == {'use_sim_time': False}
+
+
+@needs_launch
+def test_booleans_of_other_launch_files_are_taken(segment: ModuleType) -> None:
+    from launch import LaunchContext
+
+    arguments = {argument.name: argument for argument in segment.ARGUMENTS}
+    for value in ('true', 'True', 'false', 'False'):
+        for name in ('use_sim_time', 'respawn', 'rviz'):
+            context = LaunchContext()
+            context.launch_configurations[name] = value
+            arguments[name].execute(context)
+        rviz = node(set_up(segment, rviz=value), 'rviz2')
+        assert rviz.condition.evaluate(LaunchContext()) is (value.lower() == 'true')
+    context.launch_configurations['rviz'] = 'yes'
+    with pytest.raises(RuntimeError, match='yes'):
+        arguments['rviz'].execute(context)
+
+
+@needs_launch
+@pytest.mark.parametrize(
+    'values', [{'namespace': 'robot'}, {'namespace': '/robot/'}, {'ros_namespace': '/robot'}]
+)
+def test_rviz_follows_the_node_into_its_namespace(
+    segment: ModuleType, tmp_path: Path, values: dict[str, str]
+) -> None:
+    def shown(**more: str) -> dict[str, str]:
+        return dict(node(set_up(segment, **values, **more), 'rviz2').expanded_remapping_rules)
+
+    mapped = shown()
+    assert mapped['/camera/image_raw'] == '/camera/image_raw'
+    assert mapped['/segment_node/overlay'] == '/robot/segment_node/overlay'
+    assert shown(image='eye/image')['/camera/image_raw'] == '/robot/eye/image'
+    mapped = shown(cameras='[front, rear]')
+    assert mapped['/camera/image_raw'] == '/robot/front/image'
+    assert mapped['/segment_node/color'] == '/robot/segment_node/front/color'
+    # The node's own entry in the file too.
+    file = tmp_path / 'mine.yaml'
+    file.write_text('/robot/segment_node: {ros__parameters: {cameras: [top]}}')
+    assert shown(params_file=str(file))['/camera/image_raw'] == '/robot/top/image'
 
 
 @needs_launch
@@ -235,6 +281,12 @@ def test_the_evaluation_follows_the_params_file(tmp_path: Path) -> None:
         own, files = parameters(node(actions, 'evaluate_node'))
         assert files == []
         return own, dict(included[0].launch_arguments)
+
+    actions = set_up(evaluate, bag='bag')
+    # Beside the evaluator's own name, whatever namespace both are in.
+    assert dict(node(actions, 'evaluate_node').expanded_remapping_rules)['label'] == (
+        'segment_node/label'
+    )
 
     own, included = given()
     # As in the file that comes with the package.
@@ -395,7 +447,7 @@ def test_the_launch_fails_with_its_processes(
 
 
 @needs_launch
-@pytest.mark.parametrize(('respawn', 'starts'), [('true', 2), ('false', 1)])
+@pytest.mark.parametrize(('respawn', 'starts'), [('True', 2), ('false', 1)])
 def test_a_killed_node_is_started_again_if_so_asked(
     run: Callable[..., int], random_weights: Path, respawn: str, starts: int
 ) -> None:
