@@ -28,26 +28,31 @@ from spssn_ros.errors import ConfigError
 from spssn_ros.share import shared
 
 PROFILE_NAME = 'fastdds_large_images.xml'
+LOCAL_PROFILE_NAME = 'fastdds_large_images_localhost.xml'
 PROFILE_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'  # Kilted and later
 OLD_PROFILE_VARIABLE = 'FASTRTPS_DEFAULT_PROFILES_FILE'  # Humble, Iron, Jazzy
 # Any of these says that the user has set up Fast DDS already.
 USER_VARIABLES = (PROFILE_VARIABLE, OLD_PROFILE_VARIABLE, 'FASTDDS_BUILTIN_TRANSPORTS')
 # Set to none, it keeps the profile away.
 CHOICE_VARIABLE = 'SPSSN_DDS_PROFILE'
+LOCAL_VARIABLE = 'ROS_LOCALHOST_ONLY'
 SHARED_MEMORY = Path('/dev/shm')
 SEGMENT_MIB = 64  # of /dev/shm, which each process reserves with the shipped profile
 
 
-def shipped_profile() -> Path:
+def shipped_profile(local: bool = False) -> Path:
     """Path of the shipped profile: in the source tree, or where the package is installed.
+
+    With `local`, of the one that keeps to this machine.
 
     Raises ConfigError where the package was installed without its share directory.
     """
-    path = shared('config', PROFILE_NAME)
+    name = LOCAL_PROFILE_NAME if local else PROFILE_NAME
+    path = shared('config', name)
     if path is not None:
         return path
     raise ConfigError(
-        f"the DDS profile '{PROFILE_NAME}' is not installed beside the package; build the package "
+        f"the DDS profile '{name}' is not installed beside the package; build the package "
         'with colcon or pip, or name a profile of your own'
     )
 
@@ -59,7 +64,8 @@ def large_image_environment(
 
     None if the user set any, or SPSSN_DDS_PROFILE to none.
 
-    `profile` is the XML file to name in them (default: the shipped one), `environment` what is
+    `profile` is the XML file to name in them (default: the shipped one, or with
+    ROS_LOCALHOST_ONLY=1 that which keeps to this machine), `environment` what is
     looked at for the user's own settings (default: this process's environment).
 
     Raises ConfigError if `profile` is not a file.
@@ -73,7 +79,9 @@ def large_image_environment(
         return {}
     if present.get(CHOICE_VARIABLE) == 'none':
         return {}
-    path = str((profile or shipped_profile()).resolve())
+    # ROS heeds no other value.
+    local = present.get(LOCAL_VARIABLE) == '1'
+    path = str((profile or shipped_profile(local)).resolve())
     return dict.fromkeys(_profile_variables(), path)
 
 

@@ -97,6 +97,27 @@ def test_other_profile_is_used_or_refused_in_a_sentence(tmp_path: Path) -> None:
     assert set(dds.large_image_environment(profile, {}).values()) == {str(profile)}
 
 
+def test_the_profile_keeps_to_this_machine_if_ros_shall() -> None:
+    def name(value: str) -> str:
+        (path,) = set(
+            dds.large_image_environment(environment={'ROS_LOCALHOST_ONLY': value}).values()
+        )
+        return Path(path).name
+
+    assert [name(value) for value in ('', '0', '1')] == [
+        'fastdds_large_images.xml',
+        'fastdds_large_images.xml',
+        'fastdds_large_images_localhost.xml',
+    ]
+    texts = [
+        ElementTree.canonicalize(from_file=dds.shipped_profile(local), strip_text=True)
+        for local in (False, True)
+    ]
+    only = '<interfaceWhiteList><address>127.0.0.1</address></interfaceWhiteList>'
+    assert texts[1].count(only) == 1
+    assert texts[1].replace(only, '') == texts[0]
+
+
 def test_shipped_profile_holds_large_images_in_shared_memory_and_keeps_udp() -> None:
     root = ElementTree.parse(dds.shipped_profile()).getroot()
     transports = {}
@@ -129,6 +150,51 @@ def test_shared_memory_shortage_names_what_is_there_and_what_is_needed(
     assert sentence.startswith(f'{tmp_path} has 128 MiB free, and 2 processes')
     assert 'more than 128 MiB' in sentence
     assert dds.shared_memory_shortage(1000, tmp_path / 'nowhere') is None
+
+
+# Prints the addresses other than this machine's own at which the process's UDP sockets are.
+LIST_SOCKETS = """
+import contextlib, os, pathlib, rclpy
+rclpy.init()
+node = rclpy.create_node('dds_profile_test')
+mine = set()
+for descriptor in os.listdir('/proc/self/fd'):
+    with contextlib.suppress(FileNotFoundError):
+        mine.add(os.readlink(f'/proc/self/fd/{descriptor}'))
+for line in pathlib.Path('/proc/self/net/udp').read_text().splitlines()[1:]:
+    words = line.split()
+    address = bytes.fromhex(words[1].split(':')[0])[::-1]
+    if f'socket:[{words[9]}]' in mine and address[0] not in (127, 239):
+        print('.'.join(map(str, address)))
+rclpy.shutdown()
+"""
+
+
+@pytest.mark.skipif(not Path('/proc/self/net/udp').is_file(), reason='no /proc/net here')
+def test_no_socket_is_open_to_other_machines_if_ros_shall_keep_to_this_one() -> None:
+    pytest.importorskip('rclpy', reason='rclpy is not installed')
+    environment = {k: v for k, v in os.environ.items() if k not in dds.USER_VARIABLES}
+    # Apart from what later distributions do for that variable.
+    environment |= {
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET',
+        'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp',
+    }
+
+    def sockets(asked: str) -> list[str]:
+        profile = dds.large_image_environment(environment={'ROS_LOCALHOST_ONLY': asked})
+        result = subprocess.run(
+            [sys.executable, '-c', LIST_SOCKETS],
+            env=environment | profile,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        assert 'XMLPARSER' not in result.stderr
+        return result.stdout.split()
+
+    assert sockets('0')
+    assert sockets('1') == []
 
 
 # Prints the size of the largest Fast DDS segment that the process maps (fastrtps_ before 3.0).
