@@ -36,6 +36,8 @@ SILENT_S = 5.0
 _LOOKS = 10
 """How often to look for whose QoS does not match before giving up."""
 
+_FACTS = '/label_info_json'
+
 _UNKNOWN_NODE = '_NODE_NAME_UNKNOWN_'
 
 _IMAGE_TYPES = {
@@ -179,13 +181,17 @@ class Explainer:
 
     def _elsewhere(self, topic: str) -> str:
         """Say where images are published, as far as a sentence bears it."""
-        mine = self._node.get_fully_qualified_name() + '/'
+        topics = self._node.get_topic_names_and_types()
+        # What this node publishes, and others of its kind do, is no camera's.
+        folders = [name.rpartition('/')[0] for name, _ in topics if name.endswith(_FACTS)]
+        mine = self._node.get_fully_qualified_name()
+        outputs = tuple(f'{folder}/' for folder in (mine, *folders) if folder)
         others = [
             f'{name} ({kinds[0].rpartition("/")[2]})'
-            for name, kinds in self._node.get_topic_names_and_types()
+            for name, kinds in topics
             if kinds[0] in _IMAGE_TYPES.values()
             and name != topic
-            and not name.startswith(mine)
+            and not name.startswith(outputs)
             and self._node.count_publishers(name)
         ]
         if not others:

@@ -32,6 +32,7 @@ class FakeNode:
         self.types: list[str] = []
         self.rate = 0.0
         self.told: list[str] = []
+        self.topics: dict[str, str] = {}
 
     def monotonic(self) -> float:
         return self.now
@@ -46,16 +47,13 @@ class FakeNode:
         return [SimpleNamespace(topic_type=name) for name in self.types]
 
     def get_topic_names_and_types(self) -> list[Any]:
-        return []
+        return [(name, [kind]) for name, kind in self.topics.items()]
+
+    def count_publishers(self, topic: str) -> int:
+        return int(topic in self.topics)
 
 
-@pytest.mark.parametrize(
-    ('types', 'text'),
-    [([], 'nobody publishes /image'), (['std_msgs/msg/String'], 'published as std_msgs/msg/Str')],
-)
-def test_what_begins_again_after_images_have_come_is_told_again(
-    monkeypatch: pytest.MonkeyPatch, types: list[str], text: str
-) -> None:
+def start(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, explain.Explainer, Any]:
     node: Any = FakeNode()
     monkeypatch.setattr(explain, 'time', node)
     explainer = explain.Explainer(node, Transport.RAW, lambda camera: SlotCounts())
@@ -68,6 +66,17 @@ def test_what_begins_again_after_images_have_come_is_told_again(
         statistics=statistics,
         wanted=lambda: ['label'],
     )
+    return node, explainer, camera
+
+
+@pytest.mark.parametrize(
+    ('types', 'text'),
+    [([], 'nobody publishes /image'), (['std_msgs/msg/String'], 'published as std_msgs/msg/Str')],
+)
+def test_what_begins_again_after_images_have_come_is_told_again(
+    monkeypatch: pytest.MonkeyPatch, types: list[str], text: str
+) -> None:
+    node, explainer, camera = start(monkeypatch)
 
     def look(seconds: int) -> int:
         for _ in range(seconds):
@@ -88,18 +97,29 @@ def test_what_begins_again_after_images_have_come_is_told_again(
 def test_a_silent_driver_is_told_the_setting_that_its_distribution_reads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    node: Any = FakeNode()
-    monkeypatch.setattr(explain, 'time', node)
+    node, explainer, camera = start(monkeypatch)
     monkeypatch.setattr(dds.metadata, 'version', lambda package: '7.1.6')  # Jazzy
-    explainer = explain.Explainer(node, Transport.RAW, lambda camera: SlotCounts())
     monkeypatch.setattr(explainer, '_has_match', lambda topic, publishers: True)
-    statistics = SimpleNamespace(rate_in=SimpleNamespace(per_second=lambda: 0), unstamped=False)
-    camera: Any = SimpleNamespace(
-        name='', topic='/image', remappable='image', statistics=statistics, wanted=lambda: True
-    )
     node.types = ['sensor_msgs/msg/Image']
     for _ in range(10):
         node.now += 1
         explainer.look(camera)
     (told,) = node.told
     assert f'FASTRTPS_DEFAULT_PROFILES_FILE={dds.shipped_profile()} ' in told
+
+
+def test_outputs_of_other_segment_nodes_are_no_cameras(monkeypatch: pytest.MonkeyPatch) -> None:
+    node, explainer, camera = start(monkeypatch)
+    image, text = 'sensor_msgs/msg/Image', 'std_msgs/msg/String'
+    for folder in ('/segment_node', '/robot/segment_node/front'):
+        outputs = ('label', 'overlay', 'mask/road', 'mask/car', 'confidence')
+        node.topics |= {f'{folder}/{output}': image for output in outputs}
+        node.topics[f'{folder}/label_info_json'] = text
+    node.topics |= {'/robot/segment_node_camera/image': image, '/label_info_json': text}
+    for _ in range(5):
+        node.now += 1
+        explainer.look(camera)
+    (line,) = node.told
+    assert (
+        'nobody publishes /image (images are on /robot/segment_node_camera/image (Image))' in line
+    )
