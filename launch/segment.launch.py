@@ -37,7 +37,12 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.utilities import make_namespace_absolute, prefix_namespace
 
-from spssn_ros.nodes.dds import CHOICE_VARIABLE, large_image_environment, shared_memory_shortage
+from spssn_ros.nodes.dds import (
+    CHOICE_VARIABLE,
+    large_image_environment,
+    shared_memory_shortage,
+    uses_fast_dds,
+)
 from spssn_ros.nodes.params_file import parameter_in
 
 # Other launch files hand theirs on, which may be Python's.
@@ -131,6 +136,8 @@ ARGUMENTS = [
 
 def dds_setup(profile: str, processes: int) -> list[LaunchDescriptionEntity]:
     """Return what gives the processes started afterwards a DDS profile for large images."""
+    if not uses_fast_dds():
+        return []
     if profile == 'none':
         # The executables would set it themselves.
         return [SetEnvironmentVariable(CHOICE_VARIABLE, 'none')]

@@ -46,13 +46,14 @@ def isolate() -> None:
     what the user has set stays.
     """
     find_log_folder()
+    # Humble has no discovery range yet; its variable does the same.
+    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    os.environ.setdefault('ROS_LOCALHOST_ONLY', '1')
+    # Which profile it is depends on these.
     os.environ.update(large_image_environment())
     shortage = shared_memory_shortage(_PROCESSES)
     if shortage is not None:
         print(f'warning: {shortage}', file=sys.stderr)
-    # Humble has no discovery range yet; its variable does the same.
-    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    os.environ.setdefault('ROS_LOCALHOST_ONLY', '1')
     # Domains above 101 collide with Linux's ephemeral ports.
     os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 101))
 

@@ -36,6 +36,7 @@ USER_VARIABLES = (PROFILE_VARIABLE, OLD_PROFILE_VARIABLE, 'FASTDDS_BUILTIN_TRANS
 # Set to none, it keeps the profile away.
 CHOICE_VARIABLE = 'SPSSN_DDS_PROFILE'
 LOCAL_VARIABLE = 'ROS_LOCALHOST_ONLY'
+MIDDLEWARE_VARIABLE = 'RMW_IMPLEMENTATION'
 SHARED_MEMORY = Path('/dev/shm')
 SEGMENT_MIB = 64  # of /dev/shm, which each process reserves with the shipped profile
 
@@ -57,12 +58,19 @@ def shipped_profile(local: bool = False) -> Path:
     )
 
 
+def uses_fast_dds(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether Fast DDS is ROS's middleware: its default, unless another one is asked for."""
+    present = os.environ if environment is None else environment
+    name = present.get(MIDDLEWARE_VARIABLE)
+    return not name or name.startswith('rmw_fastrtps')
+
+
 def large_image_environment(
     profile: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """Environment variables that make Fast DDS carry large images.
 
-    None if the user set any, or SPSSN_DDS_PROFILE to none.
+    None if the user set any, or SPSSN_DDS_PROFILE to none, or uses other middleware.
 
     `profile` is the XML file to name in them (default: the shipped one, or with
     ROS_LOCALHOST_ONLY=1 that which keeps to this machine), `environment` what is
@@ -77,18 +85,16 @@ def large_image_environment(
     present = os.environ if environment is None else environment
     if any(present.get(name) for name in USER_VARIABLES):
         return {}
-    if present.get(CHOICE_VARIABLE) == 'none':
+    if present.get(CHOICE_VARIABLE) == 'none' or not uses_fast_dds(present):
         return {}
-    # ROS heeds no other value.
-    local = present.get(LOCAL_VARIABLE) == '1'
-    path = str((profile or shipped_profile(local)).resolve())
+    path = str((profile or shipped_profile(_keeps_local(present))).resolve())
     return dict.fromkeys(_profile_variables(), path)
 
 
 def driver_setting() -> str:
     """Return what to put into a camera driver's environment, as VARIABLE=PATH."""
     try:
-        path = str(shipped_profile())
+        path = str(shipped_profile(_keeps_local(os.environ)))
     except ConfigError:
         path = PROFILE_NAME
     return f'{_profile_variables()[0]}={path}'
@@ -107,9 +113,10 @@ def set_up_process() -> None:
 def shared_memory_shortage(processes: int, directory: Path = SHARED_MEMORY) -> str | None:
     """Say in a sentence that `directory` is too small for so many processes; None if it is not.
 
-    Fast DDS falls back to UDP where it cannot have its segment, and loses most large images.
+    Nor is it for other middleware. Fast DDS falls back to UDP where it cannot have its segment,
+    and loses most large images.
     """
-    if not directory.is_dir():
+    if not directory.is_dir() or not uses_fast_dds():
         return None
     free_mib = shutil.disk_usage(directory).free // 2**20
     needed_mib = processes * SEGMENT_MIB
@@ -121,6 +128,11 @@ def shared_memory_shortage(processes: int, directory: Path = SHARED_MEMORY) -> s
         f'need more than {needed_mib} MiB: large images will be lost. Enlarge it (in a container: '
         'docker run --shm-size=1g).'
     )
+
+
+def _keeps_local(environment: Mapping[str, str]) -> bool:
+    # ROS heeds no other value.
+    return environment.get(LOCAL_VARIABLE) == '1'
 
 
 def _profile_variables() -> tuple[str, ...]:

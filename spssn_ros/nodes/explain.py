@@ -22,7 +22,7 @@ from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from spssn_ros.nodes.camera import Camera
-from spssn_ros.nodes.dds import driver_setting
+from spssn_ros.nodes.dds import driver_setting, uses_fast_dds
 from spssn_ros.nodes.parameters import Transport
 from spssn_ros.nodes.pipeline import WORK_STAGES
 from spssn_ros.runtime import SlotCounts
@@ -87,8 +87,7 @@ class Explainer:
             'silent',
             published and no_frames,
             f'{topic} is published, but no image has come for {SILENT_S:.0f} s: is the camera '
-            "running? Fast DDS's default settings lose images above about 1 MB; start the camera "
-            f'driver with {driver_setting()} in its environment',
+            f'running?{_large_images()}',
             grace_s=SILENT_S,
         )
         self._cause(
@@ -234,6 +233,15 @@ class Explainer:
     def _end(self, camera: Camera, name: str) -> None:
         self._since.pop((camera.name, name), None)
         self._told.discard((camera.name, name))
+
+
+def _large_images() -> str:
+    if not uses_fast_dds():
+        return ''
+    return (
+        " Fast DDS's default settings lose images above about 1 MB; start the camera driver with "
+        f'{driver_setting()} in its environment'
+    )
 
 
 def _compatible(offered: QoSProfile, requested: QoSProfile) -> bool:

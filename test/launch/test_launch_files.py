@@ -322,7 +322,7 @@ def test_dds_profile_is_set_unless_refused_or_there(
     segment: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from launch import LaunchContext
-    from launch.actions import SetEnvironmentVariable
+    from launch.actions import LogInfo, SetEnvironmentVariable
 
     def profiles(**values: str) -> list[str]:
         actions = set_up(segment, **values)
@@ -338,6 +338,10 @@ def test_dds_profile_is_set_unless_refused_or_there(
     assert profiles(dds_profile='none') == ['none']
     with pytest.raises(ValueError, match=r"'/no/such\.xml' is not a file"):
         profiles(dds_profile='/no/such.xml')
+    monkeypatch.setenv('RMW_IMPLEMENTATION', 'rmw_cyclonedds_cpp')
+    assert profiles() == []
+    assert not any(isinstance(action, LogInfo) for action in set_up(segment))
+    monkeypatch.delenv('RMW_IMPLEMENTATION')
     monkeypatch.setenv('FASTDDS_DEFAULT_PROFILES_FILE', 'mine.xml')
     assert profiles() == []
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from spssn_ros.errors import ConfigError
-from spssn_ros.nodes import dds
+from spssn_ros.nodes import children, dds
 
 MIB = 2**20
 NAMESPACE = {'': 'http://www.eprosima.com'}
@@ -66,6 +66,19 @@ def test_settings_of_the_user_are_left_alone(name: str) -> None:
 def test_the_profile_can_be_declined() -> None:
     assert dds.large_image_environment(environment={'SPSSN_DDS_PROFILE': 'none'}) == {}
     assert dds.large_image_environment(environment={'SPSSN_DDS_PROFILE': ''})
+
+
+def test_other_middleware_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    variable = 'RMW_IMPLEMENTATION'
+    for name in ('', 'rmw_fastrtps_cpp', 'rmw_fastrtps_dynamic_cpp'):
+        assert dds.large_image_environment(environment={variable: name})
+    assert dds.large_image_environment(environment={variable: 'rmw_zenoh_cpp'}) == {}
+    # However little shared memory there is.
+    monkeypatch.setattr(dds, 'SEGMENT_MIB', 1e9)
+    monkeypatch.setenv(variable, 'rmw_fastrtps_cpp')
+    assert dds.shared_memory_shortage(1, tmp_path)
+    monkeypatch.setenv(variable, 'rmw_cyclonedds_cpp')
+    assert dds.shared_memory_shortage(1, tmp_path) is None
 
 
 def test_a_process_takes_the_profile_where_shared_memory_has_room_for_it(
@@ -116,6 +129,15 @@ def test_the_profile_keeps_to_this_machine_if_ros_shall() -> None:
     only = '<interfaceWhiteList><address>127.0.0.1</address></interfaceWhiteList>'
     assert texts[1].count(only) == 1
     assert texts[1].replace(only, '') == texts[0]
+
+
+def test_nodes_that_are_to_meet_only_each_other_keep_to_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, 'environ', {'HOME': '/'})
+    children.isolate()
+    given = [os.environ[name] for name in dds.USER_VARIABLES if name in os.environ]
+    assert {Path(path).name for path in given} == {'fastdds_large_images_localhost.xml'}
 
 
 def test_shipped_profile_holds_large_images_in_shared_memory_and_keeps_udp() -> None:

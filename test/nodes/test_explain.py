@@ -123,3 +123,18 @@ def test_outputs_of_other_segment_nodes_are_no_cameras(monkeypatch: pytest.Monke
     assert (
         'nobody publishes /image (images are on /robot/segment_node_camera/image (Image))' in line
     )
+
+
+@pytest.mark.parametrize(('rmw', 'hint'), [('', True), ('rmw_cyclonedds_cpp', False)])
+def test_the_hint_at_fast_dds_is_for_its_users(
+    monkeypatch: pytest.MonkeyPatch, rmw: str, hint: bool
+) -> None:
+    monkeypatch.setenv('RMW_IMPLEMENTATION', rmw)
+    node, explainer, camera = start(monkeypatch)
+    monkeypatch.setattr(explainer, '_look_at_publishers', lambda camera: True)
+    for _ in range(10):
+        node.now += 1
+        explainer.look(camera)
+    (line,) = node.told
+    assert 'no image has come for 5 s: is the camera running?' in line
+    assert ('Fast DDS' in line) is hint
