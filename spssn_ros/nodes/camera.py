@@ -87,6 +87,7 @@ class Camera:
     Attributes:
         name: as given.
         remappable: the camera topic's name before remapping.
+        info_remappable: likewise of the CameraInfo that comes and, under ~/, of that which goes.
 
     """
 
@@ -120,8 +121,9 @@ class Camera:
                 use_default_callbacks=False,
             ),
         )
+        self.info_remappable = f'{self._prefix}camera_info'
         self._info_subscription = qos.subscription(
-            node, CameraInfo, f'{self._prefix}camera_info', self._on_info, qos.INPUT
+            node, CameraInfo, self.info_remappable, self._on_info, qos.INPUT
         )
         self._demand = Demand(node, on_mismatch)
         self._images = {output: self._publisher(Image, output) for output in IMAGE_OUTPUTS}
@@ -135,6 +137,11 @@ class Camera:
     def topic(self) -> str:
         """The camera topic's full name."""
         return str(self.subscription.topic_name)
+
+    @property
+    def info_topic(self) -> str:
+        """The full name of the topic from which CameraInfo comes."""
+        return str(self._info_subscription.topic_name)
 
     def announce(self, info: WeightsInfo, weights: str, threshold: float) -> None:
         """Publish, latched, what the label ids mean."""
@@ -244,7 +251,7 @@ class Camera:
     def _check_info(self, info: CameraInfo) -> None:
         if fits(info, self.frame_size):
             return
-        topic = self._info_subscription.topic_name
+        topic = self.info_topic
         width, height = self.frame_size
         text = (
             f'{topic} is of images of {info.width}x{info.height}, binning {info.binning_x}x'

@@ -99,6 +99,15 @@ class Explainer:
         )
         self._cause(
             camera,
+            'info',
+            not no_frames and camera.info is None and 'camera_info' in camera.wanted(),
+            f'~/{camera.info_remappable} has a subscriber, but nothing to send: no CameraInfo has '
+            f'come on {camera.info_topic}; remap (--ros-args -r '
+            f'{camera.info_remappable}:=/your/camera_info)',
+            grace_s=SILENT_S,
+        )
+        self._cause(
+            camera,
             'stamp',
             camera.statistics.unstamped,
             f'{topic}: the images have no stamp (header.stamp is zero), and so have the outputs: '

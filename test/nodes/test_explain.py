@@ -63,6 +63,9 @@ def start(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, explain.Explainer, Any]
         name='',
         topic='/image',
         remappable='image',
+        info_remappable='camera_info',
+        info_topic='/camera_info',
+        info=None,
         statistics=statistics,
         wanted=lambda: ['label'],
     )

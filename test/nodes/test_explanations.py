@@ -22,7 +22,7 @@ import pytest
 rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 from harness import TIMEOUT_S, camera_image, picture, ros_args, set_parameter  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy  # noqa: E402
-from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 
 from spssn_ros.nodes.explain import SILENT_S  # noqa: E402
 
@@ -94,6 +94,37 @@ def test_every_cause_of_silence_is_said_once(peer: Any, run_node: Any, tiny_weig
     for text in ('nobody publishes', 'is published as', 'incompatible QoS on /image', 'no stamp'):
         assert node.output.count(text) == 1, text
     peer.node.destroy_publisher(elsewhere)
+
+
+def test_a_camera_info_that_does_not_come_is_told(
+    peer: Any, run_node: Any, tiny_weights: Path
+) -> None:
+    node = run_node(
+        'segment_node',
+        *ros_args(tiny_weights, 'cameras:=[front,rear]'),
+        '-r',
+        'front/camera_info:=/eye/info',
+    )
+    infos = {
+        name: peer.listen(f'/segment_node/{name}/camera_info', CameraInfo)
+        for name in ('front', 'rear')
+    }
+    cameras = [peer.publisher(f'{name}/image') for name in infos]
+    known = peer.publisher('rear/camera_info', CameraInfo)
+    message = camera_image(picture())
+    deadline = time.monotonic() + TIMEOUT_S
+    while 'no CameraInfo' not in node.output and time.monotonic() < deadline:
+        for camera in cameras:
+            camera.publish(message)
+        known.publish(CameraInfo())
+        peer.spin(0.1)
+    assert (
+        '~/front/camera_info has a subscriber, but nothing to send: no CameraInfo has come on '
+        '/eye/info; remap (--ros-args -r front/camera_info:=/your/camera_info)'
+    ) in node.output
+    assert node.output.count('no CameraInfo') == 1
+    assert infos['rear']
+    assert not infos['front']
 
 
 def test_drops_are_told_with_their_share_and_cause(
