@@ -265,17 +265,20 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         clock = ['--clock'] if sim_time else []
         actions += start_bag(bag, [*clock, *shlex.split(values['bag_options'])], segment_node)
     actions.append(segment_node)
+    transport = values['transport'] or parameter_in(Path(values['params_file']), node, 'transport')
+    config = 'segment_compressed.rviz' if transport == 'compressed' else 'segment.rviz'
+    # RViz is not in the node's namespace.
+    images = [t if t.startswith('/') else f'{namespace}/{t}' for _, t in remappings[:2]]
     outputs = f'{node}/{cameras[0]}' if cameras else node
-    image = remappings[0][1]
     actions.append(
         Node(
             package='rviz2',
             executable='rviz2',
-            arguments=['-d', str(CONFIG / 'segment.rviz')],
-            # The RViz file shows the topics of one camera without a name.
+            arguments=['-d', str(CONFIG / config)],
+            # The RViz files show the topics of one camera without a name.
             remappings=[
-                # RViz is not in the node's namespace.
-                ('/camera/image_raw', image if image.startswith('/') else f'{namespace}/{image}'),
+                ('/camera/image_raw', images[0]),
+                ('/camera/image_raw/compressed', images[1]),
                 *(
                     (f'/segment_node/{topic}', f'{outputs}/{topic}')
                     for topic in ('overlay', 'color', 'mask/road')

@@ -245,6 +245,34 @@ def test_booleans_of_other_launch_files_are_taken(segment: ModuleType) -> None:
         arguments['rviz'].execute(context)
 
 
+def test_the_rviz_files_differ_by_the_transport() -> None:
+    raw, compressed = (
+        yaml.safe_load((LAUNCH.parent / 'config' / name).read_text())
+        for name in ('segment.rviz', 'segment_compressed.rviz')
+    )
+    topic = compressed['Visualization Manager']['Displays'][0]['Topic']
+    assert topic['Value'] == '/camera/image_raw/compressed'
+    topic['Value'] = '/camera/image_raw'
+    assert compressed == raw
+
+
+@needs_launch
+def test_rviz_shows_compressed_images_where_the_node_reads_them(
+    segment: ModuleType, tmp_path: Path
+) -> None:
+    def config(**values: str) -> str:
+        made = node(set_up(segment, **values), 'rviz2')
+        words = [''.join(getattr(part, 'text', '') for part in word) for word in made.cmd]
+        return Path(words[words.index('-d') + 1]).name
+
+    file = tmp_path / 'mine.yaml'
+    file.write_text('/**: {ros__parameters: {transport: compressed}}')
+    assert config() == 'segment.rviz'
+    assert config(transport='compressed') == 'segment_compressed.rviz'
+    assert config(params_file=str(file)) == 'segment_compressed.rviz'
+    assert config(params_file=str(file), transport='raw') == 'segment.rviz'
+
+
 @needs_launch
 @pytest.mark.parametrize(
     'values', [{'namespace': 'robot'}, {'namespace': '/robot/'}, {'ros_namespace': '/robot'}]
@@ -262,6 +290,7 @@ def test_rviz_follows_the_node_into_its_namespace(
     mapped = shown(cameras='[front, rear]')
     assert mapped['/camera/image_raw'] == '/robot/front/image'
     assert mapped['/segment_node/color'] == '/robot/segment_node/front/color'
+    assert mapped['/camera/image_raw/compressed'] == '/robot/front/image/compressed'
     # The node's own entry in the file too.
     file = tmp_path / 'mine.yaml'
     file.write_text('/robot/segment_node: {ros__parameters: {cameras: [top]}}')
