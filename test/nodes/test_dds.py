@@ -110,7 +110,7 @@ def test_other_profile_is_used_or_refused_in_a_sentence(tmp_path: Path) -> None:
     assert set(dds.large_image_environment(profile, {}).values()) == {str(profile)}
 
 
-def test_the_profile_keeps_to_this_machine_if_ros_shall() -> None:
+def test_the_profile_keeps_to_this_machine_if_ros_shall(monkeypatch: pytest.MonkeyPatch) -> None:
     def name(value: str) -> str:
         (path,) = set(
             dds.large_image_environment(environment={'ROS_LOCALHOST_ONLY': value}).values()
@@ -122,6 +122,8 @@ def test_the_profile_keeps_to_this_machine_if_ros_shall() -> None:
         'fastdds_large_images.xml',
         'fastdds_large_images_localhost.xml',
     ]
+    monkeypatch.setenv('ROS_LOCALHOST_ONLY', '1')
+    assert dds.driver_setting().endswith('=' + str(dds.shipped_profile(local=True)))
     texts = [
         ElementTree.canonicalize(from_file=dds.shipped_profile(local), strip_text=True)
         for local in (False, True)
