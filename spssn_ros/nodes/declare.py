@@ -28,6 +28,10 @@ from spssn_ros.errors import ConfigError
 from spssn_ros.nodes.parameters import PARAMETERS, ParameterSpec
 
 
+_NAMED = 5
+"""Unknown parameters that are named in one line."""
+
+
 def declare_parameters(node: Node) -> dict[str, Any]:
     """Declare every parameter of the table; return the values in force, by name.
 
@@ -60,13 +64,24 @@ def warn_of_unknown_parameters(node: Node) -> None:
     # rclpy has no other way to ask for them.
     given = getattr(node, '_parameter_overrides', {})
     known = node.get_parameters_by_prefix('')
+    warn = node.get_logger().warning
+    strange = []
     for name in given:
         # Those of topics are declared with the topics, some of which come later.
         if name in known or name.startswith('qos_overrides.'):
             continue
         near = difflib.get_close_matches(name, known, n=1)
-        hint = f'; did you mean {near[0]!r}?' if near else ''
-        node.get_logger().warning(f'there is no parameter {name!r}, so it is ignored{hint}')
+        if near:
+            warn(f'there is no parameter {name!r}, so it is ignored; did you mean {near[0]!r}?')
+        else:
+            strange.append(repr(name))
+    # In one line: a parameter file of a whole robot may hold dozens for other nodes.
+    if len(strange) == 1:
+        warn(f'there is no parameter {strange[0]}, so it is ignored')
+    elif strange:
+        more = f' and {len(strange) - _NAMED} more' if len(strange) > _NAMED else ''
+        named = ', '.join(strange[:_NAMED])
+        warn(f'there are no parameters {named}{more}, so they are ignored')
 
 
 def _in_force(node: Node, spec: ParameterSpec) -> Any:

@@ -120,20 +120,31 @@ run_node('lamp', create, lambda node: 0, lambda node: True)
 """
 
 
-def test_parameters_that_there_are_not_are_told() -> None:
+@pytest.mark.parametrize(
+    ('strange', 'told'),
+    [
+        (['xyzzy'], "there is no parameter 'xyzzy', so it is ignored"),
+        (['aaa', 'bbb'], "there are no parameters 'aaa', 'bbb', so they are ignored"),
+        (
+            [letter * 3 for letter in 'abcdxyz'],
+            "there are no parameters 'aaa', 'bbb', 'ccc', 'ddd', 'xxx' and 2 more, so they are "
+            'ignored',
+        ),
+    ],
+)
+def test_parameters_that_there_are_not_are_told(strange: list[str], told: str) -> None:
     given = {
         'weights': 'w',
         'wieghts': 'w',
-        'xyzzy': '1',
+        **dict.fromkeys(strange, '1'),
         'use_sim_time': 'false',
         'qos_overrides./image.subscription.depth': '2',
     }
     words = [word for name, value in given.items() for word in ('-p', f'{name}:={value}')]
     _, errors = run(STRANGE_PARAMETERS, '--ros-args', *words)
-    told = sorted(line.split('[lamp]: ')[1] for line in errors.splitlines())
-    assert told == [
+    assert [line.split('[lamp]: ')[1] for line in errors.splitlines()] == [
         "there is no parameter 'wieghts', so it is ignored; did you mean 'weights'?",
-        "there is no parameter 'xyzzy', so it is ignored",
+        told,
     ]
 
 
