@@ -27,7 +27,6 @@ from rclpy.node import Node
 from spssn_ros.errors import ConfigError
 from spssn_ros.nodes.parameters import PARAMETERS, ParameterSpec
 
-
 _NAMED = 5
 """Unknown parameters that are named in one line."""
 
