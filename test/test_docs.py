@@ -48,6 +48,7 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
         ('ablations', 'runs', 'ablations_recipes_cpu_amx', 'ablations'),
         ('weights_scores', 'scores', 'camvid_weights_cpu_amx', 'weights'),
         ('input_sizes', 'results', 'camvid_input_sizes_cpu_amx', 'weights'),
+        ('input_sizes', 'results', 'camvid_input_sizes_fast_cpu_amx', 'weights'),
     ],
 )
 def test_tables_are_those_of_the_committed_results(
