@@ -28,8 +28,9 @@ class ConfusionMatrix:
     Definitions: IoU_c = TP / (TP + FP + FN); mIoU, its mean over the classes that occur; class
     average, the mean of TP / (TP + FN); global average, correct / all (SPSSN paper, sec. 5.3).
     A class that occurs in neither truth nor prediction has no IoU (NaN) and is left out of the
-    mean. Predictions of `UNKNOWN` (255), as the node gives them under its confidence threshold,
-    count as misses of the true class: they enter FN, and no class's FP.
+    mean, and so is one whose truth is ignored. Predictions of `UNKNOWN` (255), as the node gives
+    them under its confidence threshold, count as misses of the true class: they enter FN, and no
+    class's FP.
 
     Args:
         num_classes: class ids are 0..num_classes-1.
@@ -131,7 +132,11 @@ class ConfusionMatrix:
         """Return (num_classes,) float64 in [0, 1]; NaN where a class does not occur."""
         hits = np.diag(self._counts)
         union = self._counts.sum(1) + self.counts.sum(0) - hits
-        return _ratio(hits, union)
+        scores = _ratio(hits, union)
+        if 0 <= self.ignore_index < self.num_classes:
+            # Predicted, it is wrong, but having no truth it could be nothing else.
+            scores[self.ignore_index] = np.nan
+        return scores
 
     def accuracy(self) -> NDArray[np.float64]:
         """Return each class's TP / (TP + FN), (num_classes,); NaN where it is not in truth."""

@@ -104,6 +104,15 @@ def test_ignored_truth_is_not_scored() -> None:
     assert matrix.total == 2
 
 
+def test_a_class_whose_truth_is_ignored_has_no_score() -> None:
+    matrix = ConfusionMatrix(3, ignore_index=0)
+    matrix.update(np.array([0, 0, 1, 1, 2]), np.array([0, 1, 0, 1, 2]))
+    # What is taken for it is still a miss of the class that is there.
+    np.testing.assert_array_equal(matrix.iou(), [math.nan, 0.5, 1.0])
+    assert matrix.miou() == matrix.class_average() == 0.75
+    assert matrix.global_average() == 2 / 3
+
+
 def test_unknown_predictions_are_misses_and_nobody_s_false_alarms() -> None:
     matrix = ConfusionMatrix(2)
     matrix.update(np.array([0, 0, 0, 1, 255]), np.array([0, 255, 255, 1, 255]))
