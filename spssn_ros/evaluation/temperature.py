@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from spssn_ros.errors import BagError, ConfigError
+from spssn_ros.errors import BadImageError, BagError, ConfigError
 from spssn_ros.evaluation.calibration import Calibration
+from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.evaluation.evaluate import EvaluationConfig, decoded_frames
 from spssn_ros.inference.config import InputSize
 from spssn_ros.inference.preprocess import FromUint8, resize_frame
@@ -108,13 +109,15 @@ def calibrate(
         progress: called after each frame.
 
     Raises:
-        BagError: a bag that cannot be used, or no labelled pixel in any.
-        ConfigError: no temperature fits.
+        BagError: a bag that cannot be used, truth that does not fit, or no labelled pixel in any.
+        ConfigError: truth of other classes, or no temperature fits.
 
     """
+    config.truth.check(info.label_set)
     network = FromUint8(model, info.normalisation).eval()
     input_size = input_size or InputSize()
     logits, truths, frames = [], [], 0
+    scored = ConfusionMatrix(len(info.label_set))
     for share in config.work():
         with closing(decoded_frames(share, config, info.label_set)) as decoded:
             for frame in decoded:
@@ -122,7 +125,12 @@ def calibrate(
                 size = input_size.for_frame(
                     (frame.rgb.shape[1], frame.rgb.shape[0]), info.input_size, model.output_stride
                 )
-                planes = _full_size(network, resize_frame(frame.rgb, size), frame.truth.shape)
+                planes = _full_size(network, resize_frame(frame.rgb, size), frame.rgb.shape[:2])
+                try:
+                    # Refuses what evaluation refuses: truth of another size, or ids of no class.
+                    scored.update(frame.truth, planes.argmax(0).to(torch.uint8).numpy())
+                except BadImageError as error:
+                    raise share.source.located(frame.stamp_ns, error) from error
                 labelled = np.flatnonzero(frame.truth != UNKNOWN)
                 rng = np.random.default_rng(frames)
                 drawn = rng.choice(labelled, min(_PIXELS, len(labelled)), replace=False)

@@ -15,6 +15,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -126,6 +127,33 @@ def test_calibrated_weights_keep_their_labels_and_lose_their_error(
     rgb = picture(96, 64, 9)
     np.testing.assert_array_equal(before(rgb).labels, after(rgb).labels)
     assert (before(rgb, True).confidence != after(rgb, True).confidence).any()
+
+
+@pytest.mark.parametrize(
+    ('size', 'ids', 'options', 'message'),
+    [
+        ((64, 96), 20, [], r'with stamp 1\d*\.0+: truth holds ids that are no class: 20; the'),
+        ((32, 48), 0, [], 'truth is 48x32 but the prediction is 96x64; both must have one size'),
+        ((64, 96), 7, ['--truth', 'cityscapes-ids'], "truth 'cityscapes-ids' tells the classes"),
+    ],
+)
+def test_truth_that_cannot_be_scored_gives_no_temperature(
+    random_weights: Path,
+    tmp_path: Path,
+    picture: Callable[..., np.ndarray],
+    capsys: pytest.CaptureFixture[str],
+    size: tuple[int, int],
+    ids: int,
+    options: list[str],
+    message: str,
+) -> None:
+    truth = np.full(size, ids, np.uint8)
+    write_labelled_bag(tmp_path / 'bag', [LabelledFrame(picture(96, 64, 0), truth)], 1.0)
+    output = tmp_path / 'calibrated.safetensors'
+    command = ['calibrate', str(tmp_path / 'bag'), '--weights', str(random_weights)]
+    assert main([*command, '--output', str(output), *options]) == 2
+    assert re.search(message, capsys.readouterr().err)
+    assert not output.exists()
 
 
 @pytest.mark.parametrize('backend', ['torch', 'openvino'])
