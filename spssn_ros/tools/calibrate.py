@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
         [args.label_topic],
         truth=TruthFormat(args.truth),
         slop_ms=args.slop,
+        # Which temperature fits does not depend on them, so that they may be missing.
+        instance_topics=(),
     )
     # Not after minutes of work.
     check_file_target(args.output)

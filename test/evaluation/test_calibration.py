@@ -156,6 +156,20 @@ def test_truth_that_cannot_be_scored_gives_no_temperature(
     assert not output.exists()
 
 
+def test_instances_are_not_needed(
+    random_weights: Path, tmp_path: Path, picture: Callable[..., np.ndarray]
+) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, (64, 96)).astype(np.uint8)
+    frames = [
+        LabelledFrame(picture(96, 64, 0), truth, instances=truth.astype(np.uint16)),
+        LabelledFrame(picture(96, 64, 1), truth),
+    ]
+    write_labelled_bag(tmp_path / 'bag', frames, 1.0)
+    command = ['calibrate', str(tmp_path / 'bag'), '--weights', str(random_weights)]
+    assert main([*command, '--output', str(tmp_path / 'calibrated.safetensors')]) == 0
+
+
 @pytest.mark.parametrize('backend', ['torch', 'openvino'])
 def test_the_engine_divides_logits_by_the_temperature(
     random_weights: Path, tmp_path: Path, picture: Callable[..., np.ndarray], backend: str
