@@ -81,9 +81,11 @@ def degrade_tensor(image: Tensor, damage: Damage) -> Tensor:
     if damage.kind is Degradation.JPEG:
         return compress_jpeg(image, round(amount))
     height, width = image.shape[-2:]
-    small = (max(1, round(height / amount)), max(1, round(width / amount)))
-    reduced = functional.interpolate(image[None], small, mode='area').round()
-    return functional.interpolate(reduced, (height, width), mode='bilinear')[0]
+    rows, columns = (
+        _averaging(side, max(1, round(side / amount)), image) for side in (height, width)
+    )
+    reduced = (rows @ image @ columns.T).round()
+    return functional.interpolate(reduced[None], (height, width), mode='bilinear')[0]
 
 
 def compress_jpeg(image: Tensor, quality: int) -> Tensor:
@@ -114,6 +116,17 @@ def _quantise(planes: Tensor, table: tuple[tuple[int, ...], ...], quality: int) 
     kept = ((dct @ blocks @ dct.T) / steps).round() * steps
     restored = dct.T @ kept @ dct
     return restored.transpose(2, 3).reshape(planes.shape)
+
+
+def _averaging(length: int, parts: int, like: Tensor) -> Tensor:
+    """Return the (parts, length) matrix that averages over equal parts of a line of pixels.
+
+    A pixel on a border counts in both parts for what each has of it, unlike in `mode='area'`.
+    """
+    borders = torch.arange(parts + 1, device=like.device)[:, None] * (length / parts)
+    pixels = torch.arange(length, device=like.device)
+    inside = torch.minimum(borders[1:], pixels + 1) - torch.maximum(borders[:-1], pixels)
+    return (inside.clamp(min=0) * (parts / length)).to(like)
 
 
 def _convolve(image: Tensor, kernel: Tensor) -> Tensor:

@@ -141,6 +141,16 @@ def test_degradations_equal_opencv(
     assert np.abs(found - wanted).mean() < part * change + 0.3
 
 
+@pytest.mark.parametrize('amount', [1.5, 1.7, 2.37, 3.0])
+def test_resolution_is_lowered_by_any_factor_as_opencv_does_it(
+    picture: Picture, amount: float
+) -> None:
+    image, damage = picture(90, 50), Damage(Degradation.LOW_RESOLUTION, amount)
+    tensor = torch.from_numpy(image).permute(2, 0, 1).float()
+    found = degrade_tensor(tensor, damage).permute(1, 2, 0).numpy()
+    assert np.abs(found - degrade(image, damage)).max() < 2
+
+
 def test_noise_is_of_the_same_kind() -> None:
     gray = torch.full((3, 60, 80), 128.0)
     noisy = degrade_tensor(gray, Damage(Degradation.NOISE, 20.0, seed=4))
