@@ -57,12 +57,12 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     parser = subparsers.add_parser(
         'export',
         help='write weights as an ONNX or OpenVINO model',
-        description='Write a network, batch norm merged and normalisation included, as float32 '
-        f"model of one fixed size: '{INPUT_NAME}', (1, H, W, 3) uint8 RGB as cameras and image "
-        f"files give it, to '{OUTPUT_NAME}', (1, classes, h, w) float32, at the network's stride "
-        '(1/8 of the input, or 1/16). Labels are its argmax after bilinear upsampling '
-        '(half-pixel centres). Class names, palette and what else the weights file says of itself '
-        'are in the metadata.',
+        description='Write a network as float32 model of one fixed size, batch norm merged, the '
+        f"normalisation and the temperature of its metadata applied: '{INPUT_NAME}', (1, H, W, 3) "
+        f"uint8 RGB as cameras and image files give it, to '{OUTPUT_NAME}', (1, classes, h, w) "
+        "float32, at the network's stride (1/8 of the input, or 1/16). Labels are its argmax "
+        'after bilinear upsampling (half-pixel centres). Class names, palette and what else the '
+        'weights file says of itself are in the metadata.',
     )
     parser.add_argument(
         '--weights',

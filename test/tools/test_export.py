@@ -33,6 +33,7 @@ openvino = pytest.importorskip('openvino', reason='openvino is not installed')
 
 LABELS = LabelSet(('road', 'car', 'sky'), ((250, 0, 0), (0, 250, 0), (0, 0, 250)))
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)
+TEMPERATURE = 1.5
 
 
 @pytest.fixture(scope='module')
@@ -45,7 +46,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         # Batch norm that does nothing would not show whether it was merged.
         for _ in range(3):
             model(torch.randn(4, 3, 64, 96))
-    info = WeightsInfo('spssn', options, LABELS, Normalisation(MEAN, STD), (96, 64))
+    info = WeightsInfo('spssn', options, LABELS, Normalisation(MEAN, STD), (96, 64), TEMPERATURE)
     path = tmp_path_factory.mktemp('weights') / 'tiny.safetensors'
     save_weights(path, model, info)
     return path
@@ -76,7 +77,8 @@ def run_by_torch(weights: Path, image: NDArray[np.uint8]) -> NDArray[np.float32]
     model, _ = load_weights(weights)
     normalised = (image / 255 - MEAN) / STD
     with torch.inference_mode():
-        return model(torch.from_numpy(normalised).permute(2, 0, 1)[None].float())[0].numpy()
+        logits = model(torch.from_numpy(normalised).permute(2, 0, 1)[None].float())[0]
+        return (logits / TEMPERATURE).numpy()
 
 
 def check(path: Path, weights: Path, width: int, height: int) -> Any:
