@@ -45,4 +45,6 @@ class Threshold:
         # Pixels without truth give no number, which reaches no threshold.
         if self.miou is None or miou >= self.miou:
             return ''
-        return f'mIoU {miou:.4f} is under {self.name} {self.miou}'
+        # As many digits as tell the two apart: 0.66 is not under 0.66.
+        digits = next((count for count in range(4, 17) if round(miou, count) < self.miou), 17)
+        return f'mIoU {miou:.{digits}f} is under {self.name} {self.miou}'

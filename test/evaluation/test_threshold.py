@@ -50,3 +50,10 @@ def test_no_score_reaches_no_threshold(three_classes: LabelSet) -> None:
 def test_what_is_no_fraction(miou: float) -> None:
     with pytest.raises(ConfigError, match=rf'^fail_under is {miou}; give a fraction from 0 to 1$'):
         Threshold('fail_under', miou)
+
+
+def test_a_score_just_under_it_does_not_look_as_if_it_had_reached_it(
+    three_classes: LabelSet,
+) -> None:
+    nearly = scored(three_classes, [0] * 100_000, [0] * 65_996 + [255] * 34_004)
+    assert Threshold('t', 0.66).missed_by(nearly) == 'mIoU 0.65996 is under t 0.66'
