@@ -37,7 +37,8 @@ _PARTS_PER_THREAD = 4
 # Handing a part to a thread costs as much as labelling this many pixels, or an eighth as many with
 # confidence.
 _PIXELS_PER_PART = 1 << 17
-# Classes left out of a probability's sum change it by less than e**-7 / 255 of a step of 1 / 255.
+# Classes left out of a probability's sum change it by less than e**-7, a quarter of a step of
+# 1 / 255.
 _LOGARITHMIC_MARGIN = 7.0
 
 
