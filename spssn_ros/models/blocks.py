@@ -180,6 +180,8 @@ def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
 class FeatureFusion(nn.Module):
     """Add the deep branch, upsampled, to the shallow branch (Fast-SCNN, sec. 3.2.3).
 
+    The paper's depthwise convolution has dilation 4 (Table 3), this one none: docs/networks.md.
+
     Args:
         channels: of both branches and of the output.
 
