@@ -41,6 +41,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from spssn_ros.files import from_home
 from spssn_ros.nodes.params_file import parameter_in
 
 FOLDER = Path(__file__).resolve().parent
@@ -132,7 +133,7 @@ def in_force(values: dict[str, str], name: str) -> str:
     """
     if values[name]:
         return values[name]
-    return str(parameter_in(Path(values['params_file']), '/segment_node', name) or '')
+    return str(parameter_in(from_home(values['params_file']), '/segment_node', name) or '')
 
 
 def stop(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:

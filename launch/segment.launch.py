@@ -37,6 +37,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.utilities import make_namespace_absolute, prefix_namespace
 
+from spssn_ros.files import from_home
 from spssn_ros.nodes.dds import (
     CHOICE_VARIABLE,
     large_image_environment,
@@ -227,6 +228,8 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         argument.name: LaunchConfiguration(argument.name).perform(context)
         for argument in ARGUMENTS
     }
+    for name in ('params_file', 'bag'):
+        values[name] = str(from_home(values[name])) if values[name] else ''
     # The launch file that includes this one may have pushed one.
     pushed = context.launch_configurations.get('ros_namespace')
     namespace = make_namespace_absolute(prefix_namespace(pushed, values['namespace'])).rstrip('/')

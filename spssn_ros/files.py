@@ -51,6 +51,17 @@ def explain(error: OSError) -> str:
     return f'{reason}; {remedy}' if remedy else reason
 
 
+def from_home(path: str | os.PathLike[str]) -> Path:
+    """Return a path whose leading ~ or ~user is that user's home folder.
+
+    Shells see to it, but not in `weights:=~/w.safetensors`, nor in a file of parameters.
+    """
+    # A tilde before what is no user's name is part of the file's name.
+    with contextlib.suppress(RuntimeError):
+        return Path(path).expanduser()
+    return Path(path)
+
+
 def read_plain(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
     """Return the content of a plain file: a pipe may never begin, and a device never end.
 

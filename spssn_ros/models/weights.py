@@ -17,7 +17,6 @@ Nothing is unpickled. The metadata (all strings, as safetensors demands) hold JS
 the keys of `WeightsInfo`, so that a file explains itself without this package.
 """
 
-import contextlib
 import dataclasses
 import math
 import os
@@ -29,7 +28,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from spssn_ros.errors import ConfigError, WeightsError, one_line
-from spssn_ros.files import write_whole
+from spssn_ros.files import from_home, write_whole
 from spssn_ros.models.network import Network
 from spssn_ros.models.quantized_graph import BIN_KEY, METADATA_KEY, XML_KEY, QuantizedGraph
 from spssn_ros.models.registry import create_model
@@ -50,10 +49,7 @@ def find_weights(name: str | os.PathLike[str]) -> Path:
         WeightsError: neither exists; the message lists the shipped names.
 
     """
-    path = Path(name)
-    # A tilde before what is no user's name is part of the file's name.
-    with contextlib.suppress(RuntimeError):
-        path = path.expanduser()
+    path = from_home(name)
     if path.is_file():
         return path
     shipped = SHIPPED_DIR / path.name

@@ -13,8 +13,6 @@
 # limitations under the License.
 """`evaluate_node`, offline: bags are scored as `spssn evaluate` does."""
 
-from pathlib import Path
-
 from spssn_ros.errors import ConfigError
 from spssn_ros.evaluation.evaluate import EvaluationConfig
 from spssn_ros.evaluation.report import Run, print_scores, read_earlier
@@ -32,11 +30,11 @@ def bags_to_score(parameters: EvaluateParameters) -> EvaluationConfig:
         ConfigError: no bag, or a value that cannot be used.
 
     """
-    bags = parameters.texts('bag')
+    bags = parameters.paths('bag')
     if not bags:
         raise ConfigError("mode is 'offline' but bag is empty; give -p bag:=PATH")
     return EvaluationConfig(
-        [Path(bag) for bag in bags],
+        bags,
         parameters.texts('image_topic'),
         parameters.texts('label_topic'),
         parameters.texts('prediction_topic'),
@@ -57,7 +55,7 @@ def score_bags(
     """
     weights = parameters.text('weights')
     label_set = scored_classes(config, weights)
-    compared = read_earlier([Path(file) for file in parameters.texts('compare')], label_set)
+    compared = read_earlier(parameters.paths('compare'), label_set)
     segmenter = None
     if not config.prediction_topics:
         segmenter = Segmenter.from_weights(

@@ -13,7 +13,6 @@
 # limitations under the License.
 """`evaluate_node`, live: topics are scored while they are published."""
 
-from pathlib import Path
 from typing import Any
 
 from rclpy.node import Node
@@ -62,8 +61,7 @@ class LiveScores:
         self._weights = parameters.text('weights')
         self._json, self._report = parameters.path('json'), parameters.path('report')
         self._info = read_info(self._weights)
-        files = [Path(file) for file in parameters.texts('compare')]
-        self._compared = read_earlier(files, self._info.label_set)
+        self._compared = read_earlier(parameters.paths('compare'), self._info.label_set)
         self._printed = ''
         self.label_topic, self.truth_topic, _ = map(node.resolve_topic_name, TOPICS)
         self._live = LiveEvaluation(

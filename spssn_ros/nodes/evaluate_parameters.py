@@ -22,6 +22,7 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 
 from spssn_ros.errors import ConfigError
+from spssn_ros.files import from_home
 from spssn_ros.nodes.declare import declare
 from spssn_ros.nodes.params_file import parameter_words
 
@@ -113,7 +114,7 @@ class EvaluateParameters:
 
     def path(self, name: str) -> Path | None:
         """Return a path; None for an empty one."""
-        return Path(self.text(name)) if self.text(name) else None
+        return from_home(self.text(name)) if self.text(name) else None
 
     def texts(self, name: str) -> list[str]:
         """Return what is given alone or in a list, without empty ones.
@@ -129,6 +130,15 @@ class EvaluateParameters:
             kind = _LISTS[name]
             raise ConfigError(f'{name} is {value!r}; give a {kind} or a list of {kind}s')
         return [text for text in texts if text]
+
+    def paths(self, name: str) -> list[Path]:
+        """Return paths that are given alone or in a list.
+
+        Raises:
+            ConfigError: it is no text.
+
+        """
+        return [from_home(text) for text in self.texts(name)]
 
     def command(self, topics: Sequence[str]) -> str:
         """Return a command that starts the node as it is, however it was started.

@@ -346,6 +346,20 @@ def test_missing_bag_is_told_before_anything_starts(segment: ModuleType, tmp_pat
 
 
 @needs_launch
+def test_a_tilde_is_the_home_folder(
+    segment: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path))
+    (tmp_path / 'drive').mkdir()
+    (tmp_path / 'p.yaml').write_text('/**: {ros__parameters: {cameras: [front]}}')
+    played: list[str] = []
+    monkeypatch.setattr(segment, 'start_bag', lambda bag, *_: played.append(bag) or [])
+    actions = set_up(segment, bag='~/drive', params_file='~/p.yaml', image='/{camera}/raw')
+    assert remappings(actions)['front/image'] == '/front/raw'
+    assert played == [str(tmp_path / 'drive')]
+
+
+@needs_launch
 @pytest.mark.usefixtures('no_profile')
 def test_dds_profile_is_set_unless_refused_or_there(
     segment: ModuleType, monkeypatch: pytest.MonkeyPatch

@@ -147,6 +147,19 @@ def test_those_of_an_offline_evaluation_are_refused_in_a_sentence(
         start(*words(**{'mode': 'offline', 'bag': '/dev/null/nowhere', **parameters})).begin()
 
 
+def test_a_tilde_is_the_home_folder(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path))
+    given = {'bag': '[~/day1, /day2]', 'json': '~/s.json', 'compare': '~/old.json'}
+    node = start(*words(**given), kind=lambda: rclpy.create_node('e'))
+    values = EvaluateParameters(node)
+    assert values.paths('bag') == [tmp_path / 'day1', Path('/day2')]
+    assert values.path('json') == tmp_path / 's.json'
+    assert values.path('report') is None
+    assert values.paths('compare') == [tmp_path / 'old.json']
+
+
 def test_a_score_file_that_fails_later_is_tried_again(
     start: Start, tiny_weights: Path, tmp_path: Path
 ) -> None:
