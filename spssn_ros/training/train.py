@@ -31,18 +31,17 @@ from spssn_ros.evaluation.distributed import Processes
 from spssn_ros.models.network import Network
 from spssn_ros.training.arithmetic import Arithmetic, enough_memory, plain
 from spssn_ros.training.augment import Sample
-from spssn_ros.training.batches import Batch, Batches, HostBatches, ProcessBatches
+from spssn_ros.training.batches import Batch
 from spssn_ros.training.checkpoint import forget_run, save_checkpoint
 from spssn_ros.training.class_weights import class_weights
 from spssn_ros.training.config import TrainConfig
 from spssn_ros.training.curve import Curve
-from spssn_ros.training.device_augment import DeviceBatches, fits
 from spssn_ros.training.exchange import Exchange
+from spssn_ros.training.feed import make_batches
 from spssn_ros.training.initial import initial_network, weights_digests
 from spssn_ros.training.loss_log import LossLog
 from spssn_ros.training.losses import training_loss
 from spssn_ros.training.optimizer import make_optimizer, set_learning_rate
-from spssn_ros.training.paste import RareObjects
 from spssn_ros.training.repeated_step import RepeatedStep, can_repeat
 from spssn_ros.training.samples import TrainingData
 from spssn_ros.training.schedule import WeightAverage, poly_factor
@@ -101,7 +100,7 @@ class Trainer:
             if config.ema_decay:
                 self.average = WeightAverage(self.model, config.ema_decay)
             self.model = self.exchange.synchronised(self.model)
-            self.batches = self._make_batches()
+            self.batches = make_batches(config, data, self.device, self.processes)
             self.teacher = None
             if config.teacher:
                 self.teacher = Teacher(config, data.label_set, self.arithmetic)
@@ -262,17 +261,6 @@ class Trainer:
 
     def _part(self, labels: Tensor) -> float | None:
         return self.exchange.part(labels, self.loss_weights)
-
-    def _make_batches(self) -> Batches:
-        config, samples = self.config, self.data.train
-        objects = None
-        if config.paste:
-            objects = RareObjects(samples, self.data.label_set, config.paste_classes)
-        share = self.processes.rank, self.processes.count
-        if config.resident and self.device.type == 'cuda' and fits(samples, self.device):
-            return DeviceBatches(samples, config, objects, self.device, *share)
-        batches = HostBatches(samples, config, objects, *share)
-        return batches if config.workers == 1 else ProcessBatches(batches)
 
     def _facts(self) -> dict[str, Any]:
         """Return what is neither in the recipe nor in the tensors."""
