@@ -135,6 +135,11 @@ ARGUMENTS = [
 ]
 
 
+def is_true(text: str) -> bool:
+    """Whether one of `BOOLEANS` is true."""
+    return text.lower() == 'true'
+
+
 def dds_setup(profile: str, processes: int) -> list[LaunchDescriptionEntity]:
     """Return what gives the processes started afterwards a DDS profile for large images."""
     if not uses_fast_dds():
@@ -237,11 +242,11 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     given = camera_names(values['cameras'])
     cameras = given or cameras_in(Path(values['params_file']), node)
     bag = values['bag']
-    use_sim_time = values['use_sim_time'].lower()
-    sim_time = use_sim_time == 'true' or (use_sim_time == 'auto' and bool(bag))
+    use_sim_time = values['use_sim_time']
+    sim_time = bool(bag) if use_sim_time == 'auto' else is_true(use_sim_time)
     parameters: dict[str, object] = {}
     # Else the file decides, or a SetParameter of the launch file that includes this one.
-    if sim_time or use_sim_time == 'false':
+    if sim_time or use_sim_time != 'auto':
         parameters['use_sim_time'] = sim_time
     for name in ('weights', 'device', 'transport'):
         if values[name]:
@@ -250,7 +255,7 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         parameters['cameras'] = given
     remappings = camera_remappings(values['image'], values['camera_info'], cameras)
 
-    actions = dds_setup(values['dds_profile'], 1 + bool(bag) + (values['rviz'].lower() == 'true'))
+    actions = dds_setup(values['dds_profile'], 1 + bool(bag) + is_true(values['rviz']))
     segment_node = Node(
         package='spssn_ros',
         executable='segment_node',
@@ -260,7 +265,7 @@ def setup(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         remappings=remappings,
         # Threads of the inference engine take a while to end on a busy machine.
         sigterm_timeout='20',
-        respawn=values['respawn'].lower() == 'true',
+        respawn=is_true(values['respawn']),
         respawn_delay=2.0,
         output='screen',
     )

@@ -23,6 +23,9 @@ from typing import Any
 from spssn_ros.errors import ConfigError
 from spssn_ros.inference.config import Precision
 
+WEIGHTS_KEYS = ('init', 'teacher')
+"""Keys of a recipe that name weights."""
+
 
 class Optimizer(str, Enum):
     """Optimisers to choose from."""

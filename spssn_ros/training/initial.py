@@ -13,8 +13,6 @@
 # limitations under the License.
 """The network at the start of training."""
 
-import hashlib
-
 import torch
 from torch import Tensor
 
@@ -23,9 +21,6 @@ from spssn_ros.labels import LabelSet
 from spssn_ros.models import create_model, find_weights, load_weights
 from spssn_ros.models.network import Network
 from spssn_ros.training.config import TrainConfig
-
-WEIGHTS_KEYS = ('init', 'teacher')
-"""Keys of a recipe that name weights."""
 
 
 def initial_network(config: TrainConfig, label_set: LabelSet) -> tuple[Network, str]:
@@ -66,27 +61,6 @@ def initial_network(config: TrainConfig, label_set: LabelSet) -> tuple[Network, 
     if anew:
         sentence += f'; the last layer starts anew for {len(label_set)} classes'
     return model, sentence
-
-
-def weights_digests(config: TrainConfig) -> dict[str, str]:
-    """Return the SHA-256 of each weights file that a run takes, '' for none, by `digest_key`.
-
-    Raises:
-        WeightsError: a file is missing.
-
-    """
-    return {digest_key(key): _digest(getattr(config, key)) for key in WEIGHTS_KEYS}
-
-
-def digest_key(key: str) -> str:
-    """Return under which name the state keeps the digest of a recipe's weights."""
-    return f'{key}_sha256'
-
-
-def _digest(weights: str) -> str:
-    if not weights:
-        return ''
-    return hashlib.sha256(find_weights(weights).read_bytes()).hexdigest()
 
 
 def _last_layer(model: str, options: dict[str, object]) -> set[str]:

@@ -22,7 +22,6 @@ from torch.nn import functional
 
 from spssn_ros.labels import UNKNOWN
 from spssn_ros.training.config import TrainConfig
-from spssn_ros.training.teacher import distillation_loss
 
 KEPT = 1 / 16
 """Least part of the labelled pixels that hard example mining keeps."""
@@ -159,3 +158,22 @@ def jaccard_loss(logits: Tensor, labels: Tensor) -> Tensor:
     held = true > 0
     shares = torch.where(held, intersection / union.clamp(min=1e-6), 0.0)
     return 1 - shares.sum() / held.sum()
+
+
+def distillation_loss(logits: Tensor, taught: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean divergence of the student's probabilities from the teacher's.
+
+    Kullback-Leibler (Hinton, Vinyals, Dean 2015, at temperature 1), of the labelled pixels. How
+    probable the teacher finds the other classes tells more than a label does.
+
+    Args:
+        logits: (N, C, H, W) float, the student's.
+        taught: (N, C, H, W) float, the teacher's.
+        labels: (N, H, W) int64, 255 where nothing is learned; at least one elsewhere.
+
+    """
+    divergence = functional.kl_div(
+        logits.log_softmax(1), taught.log_softmax(1), reduction='none', log_target=True
+    ).sum(1)
+    labelled = labels != UNKNOWN
+    return (divergence * labelled).sum() / labelled.sum()

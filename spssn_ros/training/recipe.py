@@ -25,8 +25,7 @@ from spssn_ros.files import explain, read_plain
 from spssn_ros.models import find_weights
 from spssn_ros.share import shared
 from spssn_ros.training.checkpoint import RESULTS
-from spssn_ros.training.config import TrainConfig
-from spssn_ros.training.initial import WEIGHTS_KEYS
+from spssn_ros.training.config import WEIGHTS_KEYS, TrainConfig
 
 STAGES = 'stages'
 
@@ -103,19 +102,25 @@ def check_weights_stay(stages: Sequence[TrainConfig], outputs: Sequence[Path]) -
     for number, config in enumerate(stages):
         for key in WEIGHTS_KEYS:
             weights = getattr(config, key)
-            if not weights:
-                continue
-            try:
-                path = find_weights(weights).resolve()
-            except WeightsError:
-                # A former stage may be to write them.
-                continue
-            for output in outputs[number:]:
-                if path in [(output / name).resolve() for name in RESULTS]:
-                    raise ConfigError(
-                        f'{key} is {weights}, which a new run into {output} replaces; copy it '
-                        'elsewhere first, or give another --output'
-                    )
+            replaced = _replacing(weights, outputs[number:])
+            if replaced is not None:
+                raise ConfigError(
+                    f'{key} is {weights}, which a new run into {replaced} replaces; copy it '
+                    'elsewhere first, or give another --output'
+                )
+
+
+def _replacing(weights: str, outputs: Sequence[Path]) -> Path | None:
+    """Return the folder whose run writes over these weights, if any; '' are none."""
+    if not weights:
+        return None
+    try:
+        path = find_weights(weights).resolve()
+    except WeightsError:
+        # A former stage may be to write them.
+        return None
+    results = ((output, output / name) for output in outputs for name in RESULTS)
+    return next((output for output, result in results if result.resolve() == path), None)
 
 
 def _read(path: Path) -> dict[str, Any]:

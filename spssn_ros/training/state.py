@@ -17,6 +17,7 @@ Tensors only, nothing pickled: `model.*`, `average.*` and `optimizer.<index>.<ke
 and the recipe are metadata.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,8 @@ from torch import nn
 
 from spssn_ros.errors import WeightsError, one_line
 from spssn_ros.files import write_whole
-from spssn_ros.training.config import TrainConfig
-from spssn_ros.training.initial import WEIGHTS_KEYS, digest_key
+from spssn_ros.models import find_weights
+from spssn_ros.training.config import WEIGHTS_KEYS, TrainConfig
 from spssn_ros.training.schedule import WeightAverage
 
 _DAMAGE = (
@@ -68,6 +69,16 @@ class RunState:
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     counters: dict[str, Any]
+
+
+def weights_digests(config: TrainConfig) -> dict[str, str]:
+    """Return, as counters, the SHA-256 of each weights file that a run takes, '' for none.
+
+    Raises:
+        WeightsError: a file is missing.
+
+    """
+    return {_digest_key(key): _digest(getattr(config, key)) for key in WEIGHTS_KEYS}
 
 
 def save_state(path: Path, state: RunState) -> None:
@@ -153,8 +164,8 @@ def _check(counters: dict[str, Any], state: RunState) -> None:
         if before[key] != value and key not in (*_NEITHER_HERE_NOR_THERE, *WEIGHTS_KEYS)
     ]
     for key in WEIGHTS_KEYS:
-        digests = (values.get(digest_key(key)) for values in (counters, state.counters))
-        changed += _changed_weights(key, before[key], now[key], *digests)
+        digest, digest_now = counters.get(_digest_key(key)), state.counters[_digest_key(key)]
+        changed += _changed_weights(key, before[key], now[key], digest, digest_now)
     if changed:
         text = '; '.join(changed)
         if before['epochs'] != now['epochs']:
@@ -168,7 +179,7 @@ def _check(counters: dict[str, Any], state: RunState) -> None:
 
 
 def _changed_weights(
-    key: str, before: str, now: str, digest: str | None, digest_now: str | None
+    key: str, before: str, now: str, digest: str | None, digest_now: str
 ) -> list[str]:
     """Return what differs between the weights that a key names: one sentence or none.
 
@@ -184,6 +195,16 @@ def _changed_weights(
     if before == now:
         return [f'{key} {now} holds other weights than before']
     return [f'{key} was {before!r} and is {now!r}']
+
+
+def _digest_key(key: str) -> str:
+    return f'{key}_sha256'
+
+
+def _digest(weights: str) -> str:
+    if not weights:
+        return ''
+    return hashlib.sha256(find_weights(weights).read_bytes()).hexdigest()
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

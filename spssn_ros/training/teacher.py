@@ -21,7 +21,7 @@ from spssn_ros.errors import ConfigError
 from spssn_ros.inference.config import BackendName, Device, InferenceConfig
 from spssn_ros.inference.plan import plan
 from spssn_ros.inference.preprocess import FromUint8, resize_frame
-from spssn_ros.labels import UNKNOWN, LabelSet
+from spssn_ros.labels import LabelSet
 from spssn_ros.models import find_weights, load_weights
 from spssn_ros.training.arithmetic import Arithmetic
 from spssn_ros.training.config import TrainConfig
@@ -82,22 +82,3 @@ class Teacher:
         with self._arithmetic.autocast():
             logits: Tensor = self.network(planes.permute(0, 2, 3, 1))
         return logits.float()
-
-
-def distillation_loss(logits: Tensor, taught: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean divergence of the student's probabilities from the teacher's.
-
-    Kullback-Leibler (Hinton, Vinyals, Dean 2015, at temperature 1), of the labelled pixels. How
-    probable the teacher finds the other classes tells more than a label does.
-
-    Args:
-        logits: (N, C, H, W) float, the student's.
-        taught: (N, C, H, W) float, the teacher's.
-        labels: (N, H, W) int64, 255 where nothing is learned; at least one elsewhere.
-
-    """
-    divergence = functional.kl_div(
-        logits.log_softmax(1), taught.log_softmax(1), reduction='none', log_target=True
-    ).sum(1)
-    labelled = labels != UNKNOWN
-    return (divergence * labelled).sum() / labelled.sum()

@@ -38,14 +38,20 @@ from spssn_ros.training.config import TrainConfig
 from spssn_ros.training.curve import Curve
 from spssn_ros.training.exchange import Exchange
 from spssn_ros.training.feed import make_batches
-from spssn_ros.training.initial import initial_network, weights_digests
+from spssn_ros.training.initial import initial_network
 from spssn_ros.training.loss_log import LossLog
 from spssn_ros.training.losses import training_loss
 from spssn_ros.training.optimizer import make_optimizer, set_learning_rate
 from spssn_ros.training.repeated_step import RepeatedStep, can_repeat
 from spssn_ros.training.samples import TrainingData
 from spssn_ros.training.schedule import WeightAverage, poly_factor
-from spssn_ros.training.state import RunState, changed_surroundings, load_state, save_state
+from spssn_ros.training.state import (
+    RunState,
+    changed_surroundings,
+    load_state,
+    save_state,
+    weights_digests,
+)
 from spssn_ros.training.teacher import Teacher
 from spssn_ros.training.validate import validate
 

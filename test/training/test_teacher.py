@@ -31,9 +31,9 @@ from spssn_ros.models import Normalisation, create_model, load_weights, save_wei
 from spssn_ros.models.weights_info import WeightsInfo
 from spssn_ros.training.arithmetic import Arithmetic
 from spssn_ros.training.config import TrainConfig
-from spssn_ros.training.losses import pixel_loss, training_loss
+from spssn_ros.training.losses import distillation_loss, pixel_loss, training_loss
 from spssn_ros.training.samples import TrainingData
-from spssn_ros.training.teacher import Teacher, distillation_loss
+from spssn_ros.training.teacher import Teacher
 from spssn_ros.training.train import Trainer
 
 LABELS = LabelSet(('dark', 'light'), ((40, 40, 40), (220, 220, 220)))

@@ -39,9 +39,8 @@ from spssn_ros.training import train as train_module
 from spssn_ros.training.arithmetic import plain
 from spssn_ros.training.augment import Sample
 from spssn_ros.training.batches import HostBatches
-from spssn_ros.training.config import ClassWeights, Optimizer, TrainConfig
+from spssn_ros.training.config import WEIGHTS_KEYS, ClassWeights, Optimizer, TrainConfig
 from spssn_ros.training.exchange import Exchange
-from spssn_ros.training.initial import WEIGHTS_KEYS
 from spssn_ros.training.samples import TrainingData
 from spssn_ros.training.train import Trainer
 
