@@ -42,6 +42,7 @@ from spssn_ros.nodes.parameters import Transport
 from spssn_ros.runtime import Causes, Durations, Rate
 
 IMAGE_OUTPUTS = ('label', 'color', 'overlay', 'confidence')
+INFO_OUTPUT = 'camera_info'
 
 
 @dataclass
@@ -129,7 +130,7 @@ class Camera:
         self._images = {output: self._publisher(Image, output) for output in IMAGE_OUTPUTS}
         self._masks: dict[str, Publisher] = {}
         self._mask_topics: dict[str, str] = {}
-        self._info_out = self._publisher(CameraInfo, 'camera_info')
+        self._info_out = self._publisher(CameraInfo, INFO_OUTPUT)
         self._latched: list[Publisher] = []
         self._sending_s = 0.0
 
@@ -176,6 +177,11 @@ class Camera:
         """Return the outputs somebody subscribes to: label, ..., camera_info, mask/<class>."""
         return self._demand.wanted()
 
+    def outputs(self) -> frozenset[str]:
+        """Return the outputs to make of a frame: the wanted ones that there is something for."""
+        wanted = self.wanted()
+        return wanted if self.info is not None else wanted - {INFO_OUTPUT}
+
     def look_for_mismatches(self) -> None:
         """Find subscribers whose QoS does not match; to be called about once a second."""
         self._demand.look()
@@ -190,10 +196,10 @@ class Camera:
         painter: Painter,
         class_names: tuple[str, ...],
     ) -> float:
-        """Compute and publish the wanted outputs, all under the camera image's header.
+        """Compute and publish the wanted images, all under the camera image's header.
 
         Args:
-            wanted: as `wanted` returned.
+            wanted: as `outputs` returned.
             header: of the camera image, unchanged.
             rgb: (H, W, 3) uint8, the camera image at the outputs' size.
             labels: (H, W) uint8.
@@ -221,11 +227,23 @@ class Camera:
         if 'overlay' in wanted:
             overlay = painter.overlay(rgb, labels)
             self._send(self._images['overlay'], image_message(header, overlay))
-        if 'camera_info' in wanted and self.info is not None:
-            size: Size = (labels.shape[1], labels.shape[0])
-            self._check_info(self.info)
-            info = scaled_camera_info(self.info, header, self.frame_size, size)
-            self._send(self._info_out, info)
+        return (self._sending_s - start_s) * 1e3
+
+    def publish_info(self, header: Header, size: Size) -> float:
+        """Pass the CameraInfo on, under the camera image's header.
+
+        Args:
+            header: of the camera image, unchanged.
+            size: (width, height) of the outputs.
+
+        Returns:
+            How long the middleware took it, in milliseconds.
+
+        """
+        assert self.info is not None
+        start_s = self._sending_s
+        self._check_info(self.info)
+        self._send(self._info_out, scaled_camera_info(self.info, header, self.frame_size, size))
         return (self._sending_s - start_s) * 1e3
 
     def _send(self, publisher: Publisher, message: Any) -> None:

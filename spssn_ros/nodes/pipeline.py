@@ -32,7 +32,7 @@ from spssn_ros.imaging import (
 )
 from spssn_ros.inference import Segmentation, Segmenter
 from spssn_ros.inference.config import Size
-from spssn_ros.nodes.camera import Camera
+from spssn_ros.nodes.camera import INFO_OUTPUT, Camera
 from spssn_ros.nodes.parameters import Settings, Transport
 
 WORK_STAGES = ('decode', 'network', 'post', 'encode', 'publish')
@@ -119,6 +119,8 @@ class Pipeline:
     ) -> list[bool | Exception]:
         """Segment frames, those of one size at once, and publish what is wanted.
 
+        Where that is the CameraInfo alone, the network does not run.
+
         Args:
             frames: each with its camera.
             going: asked before a frame is published; what is answered no to is dropped.
@@ -132,8 +134,9 @@ class Pipeline:
         """
         outcomes: list[bool | Exception] = [False] * len(frames)
         by_shape: dict[tuple[int, ...], list[_Job]] = {}
+        answered: list[tuple[_Job, Segmentation | Exception | None]] = []
         for number, (camera, frame) in enumerate(frames):
-            wanted = camera.wanted()
+            wanted = camera.outputs()
             if not wanted:
                 continue
             try:
@@ -141,12 +144,12 @@ class Pipeline:
             except Exception as error:
                 outcomes[number] = without_frames(error)
                 continue
-            by_shape.setdefault(job.rgb.shape, []).append(job)
-        answered = [
-            pair
-            for jobs in by_shape.values()
-            for pair in zip(jobs, self._segment(jobs), strict=True)
-        ]
+            if wanted == {INFO_OUTPUT}:
+                answered.append((job, None))
+            else:
+                by_shape.setdefault(job.rgb.shape, []).append(job)
+        for jobs in by_shape.values():
+            answered += zip(jobs, self._segment(jobs), strict=True)
         for job, result in answered:
             try:
                 if isinstance(result, Exception):
@@ -185,23 +188,32 @@ class Pipeline:
             job.camera.statistics.stages.add('network', network_ms)
         return results
 
-    def _publish(self, job: '_Job', result: Segmentation) -> None:
+    def _publish(self, job: '_Job', result: Segmentation | None) -> None:
         # Until now it waited for the network, and for those that went through it with this one.
         job.clock.lap_ms()
-        stages, rgb = job.camera.statistics.stages, job.rgb
-        labels, confidence = result.labels, result.confidence
+        stages = job.camera.statistics.stages
+        job.camera.frame_size = (job.rgb.shape[1], job.rgb.shape[0])
+        size = self._output_size(job.camera.frame_size)
+        publish_ms = 0.0 if result is None else self._publish_images(job, result, size)
+        if INFO_OUTPUT in job.wanted:
+            publish_ms += job.camera.publish_info(job.frame.message.header, size)
+        stages.add('encode', job.clock.lap_ms() - publish_ms)
+        stages.add('publish', publish_ms)
+        stages.add('total', (time.monotonic() - job.frame.received_s) * 1e3)
+
+    def _publish_images(self, job: '_Job', result: Segmentation, size: Size) -> float:
+        """Publish the images that are wanted; return the middleware's milliseconds."""
+        labels, confidence, rgb = result.labels, result.confidence, job.rgb
         threshold = self.settings.confidence_threshold
         if threshold > 0 and confidence is not None:
             labels = drop_uncertain(labels, confidence, threshold)
-        job.camera.frame_size = (rgb.shape[1], rgb.shape[0])
-        size = self._output_size(job.camera.frame_size)
         labels = resize_labels(labels, size)
         if confidence is not None:
             confidence = resize_labels(confidence, size)
         if 'overlay' in job.wanted and job.camera.frame_size != size:
             rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
-        stages.add('post', job.clock.lap_ms())
-        publish_ms = job.camera.publish(
+        job.camera.statistics.stages.add('post', job.clock.lap_ms())
+        return job.camera.publish(
             job.wanted,
             job.frame.message.header,
             rgb,
@@ -210,9 +222,6 @@ class Pipeline:
             self.painter,
             self.segmenter.label_set.names,
         )
-        stages.add('encode', job.clock.lap_ms() - publish_ms)
-        stages.add('publish', publish_ms)
-        stages.add('total', (time.monotonic() - job.frame.received_s) * 1e3)
 
     def _to_rgb(self, message: Any) -> NDArray[np.uint8]:
         limit = self.settings.max_pixels

@@ -146,7 +146,7 @@ class SegmentNode(LifecycleNode):
         stamp = message.header.stamp
         camera.statistics.unstamped = not (stamp.sec or stamp.nanosec)
         pipeline = self._pipeline
-        if not self._active or pipeline is None or not camera.wanted():
+        if not self._active or pipeline is None or not camera.outputs():
             return
         if camera.due(pipeline.settings.max_rate):
             self._worker.mailbox.put(camera.name, Frame(message, time.monotonic()))
