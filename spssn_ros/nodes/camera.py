@@ -15,7 +15,6 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from spssn_ros.imaging import Painter, class_mask
 from spssn_ros.inference.config import Size
 from spssn_ros.models import WeightsInfo
 from spssn_ros.nodes import qos
+from spssn_ros.nodes.camera_statistics import CameraStatistics
 from spssn_ros.nodes.demand import Demand, SubscriptionEventCallbacks
 from spssn_ros.nodes.messages import (
     LABEL_INFO_TYPE,
@@ -39,40 +39,10 @@ from spssn_ros.nodes.messages import (
     scaled_camera_info,
 )
 from spssn_ros.nodes.parameters import Transport
-from spssn_ros.runtime import Causes, Durations, Rate
+from spssn_ros.runtime import Causes
 
 IMAGE_OUTPUTS = ('label', 'color', 'overlay', 'confidence')
 INFO_OUTPUT = 'camera_info'
-
-
-@dataclass
-class CameraStatistics:
-    """What diagnostics tell of one camera.
-
-    Attributes:
-        rate_in: frames received.
-        rate_out: frames answered.
-        stages: durations in milliseconds by stage.
-        rate_rejected: frames that could not be used.
-        answered: frames answered.
-        rejected: frames that could not be used.
-        last_error: text of the latest rejection.
-        frame_age_ms: from the header's stamp to publication, of the latest frame; NaN unstamped.
-        unstamped: whether the latest frame had a stamp of zero.
-        working_since_s: monotonic time since which a frame has been at work; None while none is.
-
-    """
-
-    rate_in: Rate = field(default_factory=Rate)
-    rate_out: Rate = field(default_factory=Rate)
-    rate_rejected: Rate = field(default_factory=Rate)
-    stages: Durations = field(default_factory=Durations)
-    answered: int = 0
-    rejected: int = 0
-    last_error: str = ''
-    frame_age_ms: float = float('nan')
-    unstamped: bool = False
-    working_since_s: float | None = None
 
 
 class Camera:

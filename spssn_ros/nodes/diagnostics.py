@@ -102,7 +102,7 @@ def _engine(segmenter: Segmenter | None) -> dict[str, str]:
 def _judge(active: bool, camera: Camera, fps_in: float, fps_out: float) -> tuple[bytes, str]:
     if not active:
         return DiagnosticStatus.WARN, 'inactive'
-    if fps_in == 0:
+    if camera.statistics.pace.has_stopped():
         return DiagnosticStatus.WARN, f'no images on {camera.topic}'
     since_s = camera.statistics.working_since_s
     if since_s is not None and (working_s := time.monotonic() - since_s) > STUCK_S:

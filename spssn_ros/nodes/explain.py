@@ -31,7 +31,10 @@ GRACE_S = 2.0
 """Discovery takes a moment; what ends within it is nothing to report."""
 
 SILENT_S = 5.0
-"""A camera that has sent nothing for so long is told of."""
+"""A camera that still sends nothing after so long is told of."""
+
+REST_S = 60.0
+"""What comes and goes within it is one cause, told once: drops about the limit, say."""
 
 _LOOKS = 10
 """How often to look for whose QoS does not match before giving up."""
@@ -67,6 +70,7 @@ class Explainer:
         self._counts = counts
         self._log = node.get_logger()
         self._since: dict[tuple[str, str], float] = {}
+        self._gone: dict[tuple[str, str], float] = {}
         self._told: set[tuple[str, str]] = set()
         self._before: dict[str, SlotCounts] = {}
         self._mismatched: dict[str, int] = {}
@@ -74,7 +78,8 @@ class Explainer:
     def look(self, camera: Camera) -> None:
         """Tell what has begun since the last look."""
         topic = camera.topic
-        no_frames = camera.statistics.rate_in.per_second() == 0
+        pace = camera.statistics.pace
+        no_frames = pace.has_stopped()
         if no_frames:
             published = self._look_at_publishers(camera)
         else:
@@ -86,9 +91,10 @@ class Explainer:
             camera,
             'silent',
             published and no_frames,
-            f'{topic} is published, but no image has come for {SILENT_S:.0f} s: is the camera '
-            f'running?{_large_images()}',
+            f'{topic} is published, but no image has come for {pace.patience_s():.0f} s: is the '
+            f'camera running?{_large_images()}',
             grace_s=SILENT_S,
+            rest_s=REST_S,
         )
         self._cause(
             camera,
@@ -114,6 +120,7 @@ class Explainer:
             'nothing can be matched with them by time, and their age is unknown; have the camera '
             'driver stamp its images',
             grace_s=0.0,
+            rest_s=REST_S,
         )
         self._look_at_drops(camera)
 
@@ -225,23 +232,34 @@ class Explainer:
             f'{camera.topic}: {share:.0%} of the frames are replaced by newer ones before their '
             f'turn, because a frame takes {work_ms:.0f} ms; lower the camera rate, set max_rate, '
             'or give a smaller input_size or lighter weights',
+            rest_s=REST_S,
         )
 
     def _cause(
-        self, camera: Camera, name: str, present: bool, text: str, grace_s: float = GRACE_S
+        self,
+        camera: Camera,
+        name: str,
+        present: bool,
+        text: str,
+        grace_s: float = GRACE_S,
+        rest_s: float = 0.0,
     ) -> None:
+        """Tell what has been present for `grace_s`; again, once it had gone for `rest_s`."""
         if not present:
-            self._end(camera, name)
+            self._end(camera, name, rest_s)
             return
         key = (camera.name, name)
+        self._gone.pop(key, None)
         since = self._since.setdefault(key, time.monotonic())
         if key not in self._told and time.monotonic() - since >= grace_s:
             self._told.add(key)
             self._log.warning(text)
 
-    def _end(self, camera: Camera, name: str) -> None:
-        self._since.pop((camera.name, name), None)
-        self._told.discard((camera.name, name))
+    def _end(self, camera: Camera, name: str, rest_s: float = 0.0) -> None:
+        key = (camera.name, name)
+        self._since.pop(key, None)
+        if time.monotonic() - self._gone.setdefault(key, time.monotonic()) >= rest_s:
+            self._told.discard(key)
 
 
 def _large_images() -> str:

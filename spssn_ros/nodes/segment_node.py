@@ -143,6 +143,7 @@ class SegmentNode(LifecycleNode):
 
     def _on_image(self, camera: Camera, message: Any) -> None:
         camera.statistics.rate_in.tick()
+        camera.statistics.pace.tick()
         stamp = message.header.stamp
         camera.statistics.unstamped = not (stamp.sec or stamp.nanosec)
         pipeline = self._pipeline

@@ -19,7 +19,7 @@ from spssn_ros.runtime.mailbox import Mailbox, SlotCounts
 from spssn_ros.runtime.map_ahead import map_ahead
 from spssn_ros.runtime.memory import give_back_freed_memory, keep_freed_memory
 from spssn_ros.runtime.sample import EvenSample
-from spssn_ros.runtime.statistics import Durations, Percentiles, Rate
+from spssn_ros.runtime.statistics import Durations, Pace, Percentiles, Rate
 from spssn_ros.runtime.worker import Worker
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     'Durations',
     'EvenSample',
     'Mailbox',
+    'Pace',
     'Percentiles',
     'Rate',
     'SlotCounts',

@@ -21,6 +21,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# By which a source's pace is told: few, so that a pause is soon forgotten.
+_PAUSES = 8
+
 
 @dataclass(frozen=True)
 class Percentiles:
@@ -66,6 +69,42 @@ class Rate:
         oldest = self._clock() - self._window_s
         while self._times and self._times[0] < oldest:
             self._times.popleft()
+
+
+class Pace:
+    """Tells a source that has stopped from one that is slow; safe to use from any thread.
+
+    Args:
+        least_s: even of a fast one no shorter pause is an end.
+        clock: seconds.
+
+    """
+
+    def __init__(self, least_s: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._least_s = least_s
+        self._clock = clock
+        self._last_s: float | None = None
+        self._pauses_s: deque[float] = deque(maxlen=_PAUSES)
+        self._lock = threading.Lock()
+
+    def tick(self) -> None:
+        """Note an event now."""
+        with self._lock:
+            now = self._clock()
+            if self._last_s is not None:
+                self._pauses_s.append(now - self._last_s)
+            self._last_s = now
+
+    def patience_s(self) -> float:
+        """Return the longest pause that says nothing: three times the longest of the last ones."""
+        with self._lock:
+            return max(self._least_s, 3 * max(self._pauses_s, default=0.0))
+
+    def has_stopped(self) -> bool:
+        """Whether the source has paused for longer; True before its first event."""
+        patience_s = self.patience_s()
+        with self._lock:
+            return self._last_s is None or self._clock() - self._last_s > patience_s
 
 
 class Durations:

@@ -21,7 +21,7 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 from spssn_ros.nodes import dds, explain
 from spssn_ros.nodes.parameters import Transport
-from spssn_ros.runtime import SlotCounts
+from spssn_ros.runtime import Pace, SlotCounts
 
 
 class FakeNode:
@@ -30,7 +30,6 @@ class FakeNode:
     def __init__(self) -> None:
         self.now = 100.0
         self.types: list[str] = []
-        self.rate = 0.0
         self.told: list[str] = []
         self.topics: dict[str, str] = {}
 
@@ -57,8 +56,11 @@ def start(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, explain.Explainer, Any]
     node: Any = FakeNode()
     monkeypatch.setattr(explain, 'time', node)
     explainer = explain.Explainer(node, Transport.RAW, lambda camera: SlotCounts())
-    rate = SimpleNamespace(per_second=lambda: node.rate)
-    statistics = SimpleNamespace(rate_in=rate, unstamped=False)
+    statistics = SimpleNamespace(
+        pace=Pace(clock=node.monotonic),
+        unstamped=False,
+        stages=SimpleNamespace(percentiles=dict),
+    )
     camera: Any = SimpleNamespace(
         name='',
         topic='/image',
@@ -81,20 +83,67 @@ def test_what_begins_again_after_images_have_come_is_told_again(
 ) -> None:
     node, explainer, camera = start(monkeypatch)
 
-    def look(seconds: int) -> int:
+    def look(seconds: int, images: bool = False) -> int:
         for _ in range(seconds):
             node.now += 1
+            if images:
+                camera.statistics.pace.tick()
             explainer.look(camera)
         return sum(text in line for line in node.told)
 
     node.types = types
     assert look(1) == 0, 'discovery takes a moment'
     assert look(10) == 1
-    node.types, node.rate = ['sensor_msgs/msg/Image'], 10.0
-    assert look(3) == 1
-    node.types, node.rate = types, 0.0
-    assert look(1) == 1
+    node.types = ['sensor_msgs/msg/Image']
+    assert look(3, images=True) == 1
+    node.types = types
+    assert look(6) == 1
     assert look(10) == 2
+
+
+def test_a_slow_camera_is_told_as_silent_once_and_again_when_it_has_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node, explainer, camera = start(monkeypatch)
+    monkeypatch.setattr(explainer, '_has_match', lambda topic, publishers: True)
+    node.types = ['sensor_msgs/msg/Image']
+
+    def look(seconds: int, period: int = 0) -> list[str]:
+        for second in range(1, seconds + 1):
+            node.now += 1
+            if period and second % period == 0:
+                camera.statistics.pace.tick()
+            explainer.look(camera)
+        return [line.partition('no image has come for ')[2][:5] for line in node.told]
+
+    assert look(10) == ['5 s: ']
+    assert look(600, period=30) == ['5 s: '], 'it comes, at its own pace'
+    assert look(90) == ['5 s: '], 'it may be late'
+    assert look(10) == ['5 s: ', '90 s:']
+    # A moment is no return: it stops again before a minute has passed.
+    assert look(4, period=1) == look(20) == ['5 s: ', '90 s:']
+    assert look(120, period=1) == ['5 s: ', '90 s:']
+    assert look(15) == ['5 s: ', '90 s:', '5 s: ']
+
+
+def test_drops_about_the_limit_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    node, explainer, camera = start(monkeypatch)
+    counts = SlotCounts()
+    monkeypatch.setattr(explainer, '_counts', lambda camera: counts)
+
+    def look(seconds: int, dropped: list[int]) -> int:
+        nonlocal counts
+        for second in range(seconds):
+            node.now += 1
+            camera.statistics.pace.tick()
+            more = dropped[second // 5 % len(dropped)]
+            counts = SlotCounts(counts.received + 30, counts.dropped + more)
+            explainer.look(camera)
+        return sum('are replaced by newer ones' in line for line in node.told)
+
+    assert look(600, dropped=[1, 3]) == 1
+    assert look(70, dropped=[0]) == 1
+    assert look(10, dropped=[3]) == 2
 
 
 def test_a_silent_driver_is_told_the_setting_that_its_distribution_reads(

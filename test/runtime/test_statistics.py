@@ -17,7 +17,7 @@ import math
 
 import pytest
 
-from spssn_ros.runtime import Durations, Percentiles, Rate
+from spssn_ros.runtime import Durations, Pace, Percentiles, Rate
 
 
 class Clock:
@@ -57,6 +57,34 @@ def test_the_rate_forgets_what_left_the_window(clock: Clock) -> None:
     assert rate.per_second() == 0.0
     rate.tick()
     assert rate.per_second() == 0.2
+
+
+def test_a_slow_source_has_not_stopped(clock: Clock) -> None:
+    pace = Pace(least_s=5, clock=clock)
+    assert pace.has_stopped()
+
+    def runs_until(seconds: float, period: float) -> None:
+        for _ in range(round(seconds / period)):
+            clock.now += period
+            pace.tick()
+
+    runs_until(10, 0.1)
+    clock.now += 4.9
+    assert not pace.has_stopped()
+    clock.now += 0.2
+    assert pace.has_stopped()
+    assert pace.patience_s() == 5
+
+    runs_until(300, 30)
+    clock.now += 89
+    assert not pace.has_stopped()
+    assert pace.patience_s() == 90
+    clock.now += 2
+    assert pace.has_stopped()
+
+    # What it did long ago does not count.
+    runs_until(10, 1)
+    assert pace.patience_s() == 5
 
 
 def test_percentiles_of_known_values() -> None:
