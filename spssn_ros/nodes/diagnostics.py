@@ -55,7 +55,8 @@ def age_ms(now: Time, stamp: Any) -> float:
     """Return the milliseconds since a header's stamp, by the clock of `now`; NaN for no stamp."""
     if not (stamp.sec or stamp.nanosec):
         return float('nan')
-    return float((now - Time.from_msg(stamp, now.clock_type)).nanoseconds / 1e6)
+    # Not as a Time of rclpy, which refuses what lies before 1970: a damaged stamp, say.
+    return (now.nanoseconds - (stamp.sec * 1_000_000_000 + stamp.nanosec)) / 1e6
 
 
 def _status(

@@ -52,3 +52,17 @@ def test_frames_and_diagnostics_go_on_whatever_the_clock_does(
     go_on_at(50)  # a bag that begins anew
     made.send_until(lambda: values(made.diagnostics[-1])['frame_age_ms'].startswith('-40000'))
     assert values(made.diagnostics[-1])['rejected'] == '0'
+
+
+def test_a_frame_stamped_before_1970_is_answered_and_not_rejected(
+    bench: Callable[..., Bench],
+) -> None:
+    made = bench(SegmentNode)
+    made.message.header.stamp.sec = -5
+    made.send_until(lambda: len(made.labels) > 2)
+    assert made.labels[0].header.stamp.sec == -5
+    made.diagnostics.clear()
+    made.send_until(lambda: made.diagnostics and values(made.diagnostics[-1])['frame_age_ms'])
+    told = values(made.diagnostics[-1])
+    assert float(told['frame_age_ms']) > 1e12
+    assert told['rejected'] == '0'
