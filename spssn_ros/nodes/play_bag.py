@@ -26,13 +26,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import rclpy
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
-from rclpy.utilities import remove_ros_args
 
 from spssn_ros.bags.reader import BagReader
 from spssn_ros.errors import ConfigError, SpssnError
 from spssn_ros.nodes.bag_player import BagPlayer, StopFlag
+from spssn_ros.nodes.process import init_ros, without_ros_args
 from spssn_ros.tools.parser import CommandParser
 
 _MOST_CLOCK_HZ = 1000
@@ -94,7 +95,8 @@ def play(options: argparse.Namespace, ros_arguments: Sequence[str]) -> None:
     """Play a bag as the command line says, until its end, SIGINT or SIGTERM.
 
     Raises:
-        SpssnError: the bag is bad, or an option out of range.
+        SpssnError: the bag is bad, an option out of range, or ROS cannot start.
+        ParameterException: a parameter is of another type.
 
     """
     stop = StopFlag()
@@ -112,7 +114,7 @@ def play(options: argparse.Namespace, ros_arguments: Sequence[str]) -> None:
     if options.clock:
         # Two clocks on one topic would have time jump to and fro.
         topics.pop('/clock', None)
-    rclpy.init(args=list(ros_arguments), signal_handler_options=SignalHandlerOptions.NO)
+    init_ros(list(ros_arguments), signal_handler_options=SignalHandlerOptions.NO)
     node = Node('play_bag')
     try:
         player = BagPlayer(node, options.bag, topics, options.rate, options.clock, stop)
@@ -137,10 +139,9 @@ def play(options: argparse.Namespace, ros_arguments: Sequence[str]) -> None:
 def main(args: Sequence[str] | None = None) -> int:
     """Run `play_bag`; return 0 at the end or when interrupted, 2 on bad input."""
     argv = sys.argv if args is None else ['play_bag', *args]
-    options = parse_arguments(remove_ros_args(args=list(argv))[1:])
     try:
-        play(options, argv)
-    except SpssnError as error:
+        play(parse_arguments(without_ros_args(list(argv))[1:]), argv)
+    except (SpssnError, ParameterException) as error:
         print(f'play_bag: {error}', file=sys.stderr)
         return 2
     return 0

@@ -17,9 +17,9 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import rclpy
 from rclpy._rclpy_pybind11 import RCLError
@@ -27,6 +27,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.utilities import remove_ros_args
 
 from spssn_ros.errors import ConfigError, SpssnError, one_line
 from spssn_ros.nodes.declare import warn_of_unknown_parameters
@@ -74,7 +75,7 @@ def run_node(
             try:
                 for number in _NUMBERS:
                     signal.signal(number, signals.come)
-                _init(args)
+                init_ros(args)
                 node = create()
                 warn_of_unknown_parameters(node)
                 status = start(node)
@@ -114,12 +115,36 @@ def run_node(
     return status or 0
 
 
-def _init(args: list[str] | None) -> None:
+def init_ros(args: list[str] | None, **options: Any) -> None:
+    """Call `rclpy.init`.
+
+    Raises:
+        ConfigError: ROS arguments, or an environment, that cannot be used.
+
+    """
+    with _told():
+        rclpy.init(args=args, **options)
+
+
+def without_ros_args(args: list[str]) -> list[str]:
+    """Return a command line less its ROS arguments.
+
+    Raises:
+        ConfigError: these cannot be used.
+
+    """
+    with _told():
+        return list(remove_ros_args(args=args))
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
     try:
-        rclpy.init(args=args)
+        yield
     # rclpy's own error types for bad arguments differ between distributions.
     except Exception as error:
-        raise ConfigError(one_line(error)) from error
+        reason = one_line(error)
+        raise ConfigError(f'check the ROS arguments and ROS_* variables: {reason}') from error
 
 
 def _spin(node: Node) -> None:

@@ -250,6 +250,18 @@ def test_sigterm_ends_it_with_status_0(bag: Path, play: Callable[..., Any]) -> N
             "play_bag: argument --rate: invalid float value: 'fast'; see play_bag --help\n",
         ),
         ((), 'play_bag: the following arguments are required: BAG; see play_bag --help\n'),
+        (
+            ('{bag}', '--ros-args', '--nope'),
+            "play_bag: check the ROS arguments and ROS_* variables: ['--nope']",
+        ),
+        (
+            ('{bag}', '--ros-args', '-r', 'a:='),
+            'play_bag: check the ROS arguments and ROS_* variables: Failed to parse ROS',
+        ),
+        (
+            ('{bag}', '--ros-args', '-p', 'use_sim_time:=5'),
+            "play_bag: Trying to set parameter 'use_sim_time' to '5' of type 'INTEGER'",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(
