@@ -16,6 +16,7 @@
 import contextlib
 import errno
 import os
+import secrets
 import tempfile
 from pathlib import Path
 
@@ -89,7 +90,8 @@ def write_whole(path: Path, data: bytes) -> None:
         OSError: the folder is missing or not writable, or the disk is full; it names `path`.
 
     """
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    # Other threads may write it, too, and processes of other containers, whose numbers repeat.
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp')
     try:
         descriptor = _descriptor(path)
         if descriptor is not None:

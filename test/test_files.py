@@ -15,6 +15,8 @@
 
 import errno
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,29 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     write_whole(tmp_path / 'a', b'after')
     assert (tmp_path / 'a').read_bytes() == b'after'
     assert [path.name for path in tmp_path.iterdir()] == ['a']
+
+
+def test_threads_and_containers_that_write_one_file_are_not_in_each_other_s_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Containers number their processes each from 1.
+    monkeypatch.setattr(os, 'getpid', lambda: 1)
+    begun = threading.Barrier(2)
+    write_bytes = Path.write_bytes
+
+    def together(path: Path, data: bytes) -> int:
+        begun.wait(60)
+        count = write_bytes(path, data)
+        begun.wait(60)
+        return count
+
+    monkeypatch.setattr(Path, 'write_bytes', together)
+    contents = (b'a' * 1000, b'b' * 10)
+    with ThreadPoolExecutor() as pool:
+        for written in [pool.submit(write_whole, tmp_path / 'one', data) for data in contents]:
+            written.result()
+    assert (tmp_path / 'one').read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ['one']
 
 
 def test_a_failure_names_the_file_and_keeps_it(tmp_path: Path) -> None:
