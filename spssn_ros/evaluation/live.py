@@ -28,7 +28,7 @@ from spssn_ros.evaluation.result import EvaluationResult
 from spssn_ros.evaluation.truth import TruthFormat, truth_labels
 from spssn_ros.imaging import to_labels, to_rgb
 from spssn_ros.labels import LabelSet
-from spssn_ros.runtime import Percentiles
+from spssn_ros.runtime import EvenSample, Percentiles
 
 _Waiting = dict[int, tuple[float, Any]]
 
@@ -38,9 +38,14 @@ _MAX_WAITING = 300
 _MAX_IMAGES = 10
 """Camera images kept for their label; they are large, and the label follows soon."""
 
+_LATENCIES = 10_000
+"""Of which percentiles are told; of more pairs, as come in days, so many are evenly taken."""
+
 
 class LiveEvaluation:
     """Pairs label and truth messages by header stamp and scores each pair once.
+
+    Messages without a stamp are not paired: they all would be with the latest of the other kind.
 
     Latency is the time from the truth's arrival to the label's: a bag player sends a frame's
     image and truth together, whatever clock their stamps come from.
@@ -81,7 +86,7 @@ class LiveEvaluation:
         self._truth: _Waiting = {}
         self._labels: _Waiting = {}
         self._forgotten_truth = self._forgotten_labels = 0
-        self._latencies_ms: list[float] = []
+        self._latencies_ms: EvenSample[float] = EvenSample(_LATENCIES)
         self._first_s = self._last_s = float('nan')
 
     def add_image(self, stamp_ns: int, message: Any) -> None:
@@ -92,10 +97,13 @@ class LiveEvaluation:
         """Take a truth image.
 
         Raises:
-            BadImageError: it completes a pair that cannot be scored.
+            BadImageError: it has no stamp, or completes a pair that cannot be scored.
 
         """
         self.truths_received += 1
+        if not stamp_ns:
+            self._forgotten_truth += 1
+            raise _unstamped('truth image')
         arrived = (self._clock(), message)
         self._forgotten_truth += _keep(self._truth, stamp_ns, arrived, _MAX_WAITING)
         if stamp_ns in self._labels:
@@ -105,7 +113,7 @@ class LiveEvaluation:
         """Take a label image.
 
         Raises:
-            BadImageError: it completes a pair that cannot be scored.
+            BadImageError: it has no stamp, or completes a pair that cannot be scored.
 
         """
         now = self._clock()
@@ -113,13 +121,16 @@ class LiveEvaluation:
             self._first_s = now
         self._last_s = now
         self.labels_received += 1
+        if not stamp_ns:
+            self._forgotten_labels += 1
+            raise _unstamped('label')
         self._forgotten_labels += _keep(self._labels, stamp_ns, (now, message), _MAX_WAITING)
         if stamp_ns in self._truth:
             self._score(stamp_ns)
 
     def result(self) -> EvaluationResult:
         """Return the scores so far; what waits for its other half counts as unmatched."""
-        latency = Percentiles.of(self._latencies_ms)
+        latency = Percentiles.of(self._latencies_ms.items())
         span = self._last_s - self._first_s
         drops = len(self._truth) + self._forgotten_truth
         result = EvaluationResult(
@@ -150,7 +161,8 @@ class LiveEvaluation:
             self.pairs_refused += 1
             raise BadImageError(f'frame with stamp {stamp_ns} ns: {error}') from error
         # Truth that came after its label (another route through DDS) had no latency to measure.
-        self._latencies_ms.append(max(0.0, arrived_s - sent_s) * 1e3)
+        if self._latencies_ms.wants_next():
+            self._latencies_ms.add(max(0.0, arrived_s - sent_s) * 1e3)
         self.frames += 1
         if self.gallery is not None:
             rgb = self._picture(stamp_ns, truth.shape)
@@ -166,6 +178,13 @@ class LiveEvaluation:
         except BadImageError:
             # The scores do not need the picture.
             return None
+
+
+def _unstamped(what: str) -> BadImageError:
+    return BadImageError(
+        f'a {what} has no stamp (header.stamp is zero), by which it would be paired; have the '
+        'camera driver, or what publishes truth, stamp its images'
+    )
 
 
 def _keep(waiting: dict[int, Any], stamp_ns: int, item: Any, most: int) -> int:

@@ -24,6 +24,7 @@ from spssn_ros.evaluation import live
 from spssn_ros.evaluation.live import LiveEvaluation
 from spssn_ros.evaluation.report import Source
 from spssn_ros.labels import CAMVID, CITYSCAPES, LabelSet
+from spssn_ros.runtime import EvenSample
 
 Mono = Callable[..., Any]
 TRUTH = np.array([[0, 1, 2, 255]], np.uint8)
@@ -86,7 +87,7 @@ def test_cityscapes_classes_have_their_categories(clock: Clock, mono: Mono) -> N
 def test_latency_runs_from_truth_to_label(
     evaluation: LiveEvaluation, clock: Clock, mono: Mono
 ) -> None:
-    for stamp, latency_ms in enumerate((20, 30, 40)):
+    for stamp, latency_ms in enumerate((20, 30, 40), start=1):
         evaluation.add_truth(stamp, mono(TRUTH))
         clock.now += latency_ms / 1000
         evaluation.add_label(stamp, mono(LABELS))
@@ -106,10 +107,10 @@ def test_truth_after_its_label_has_no_negative_latency(
 def test_unanswered_truth_is_dropped_frames(
     evaluation: LiveEvaluation, clock: Clock, mono: Mono
 ) -> None:
-    for stamp in range(10):
+    for stamp in range(1, 11):
         evaluation.add_truth(stamp, mono(TRUTH))
         clock.now += 0.25
-        if stamp % 2:
+        if stamp % 2 == 0:
             evaluation.add_label(stamp, mono(LABELS))
     evaluation.add_label(99, mono(LABELS))
     result = evaluation.result()
@@ -151,15 +152,43 @@ def test_what_waits_is_bounded(
     evaluation: LiveEvaluation, mono: Mono, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, '_MAX_WAITING', 3)
-    for stamp in range(10):
+    for stamp in range(1, 11):
         evaluation.add_truth(stamp, mono(TRUTH))
         evaluation.add_label(100 + stamp, mono(LABELS))
     # The newest three still find their other halves.
-    for stamp in range(5, 10):
+    for stamp in range(6, 11):
         evaluation.add_label(stamp, mono(LABELS))
     result = evaluation.result()
     assert (result.frames, result.unmatched_labels, result.extra['drops']) == (3, 7, 7)
     assert result.unmatched_images == 10 + 2
+
+
+def test_what_has_no_stamp_is_not_paired(evaluation: LiveEvaluation, mono: Mono) -> None:
+    # The label of a frame would be scored against the truth of the one that follows.
+    for _ in range(3):
+        with pytest.raises(
+            BadImageError, match=r'a truth image has no stamp \(header.stamp is ze'
+        ):
+            evaluation.add_truth(0, mono(TRUTH))
+        with pytest.raises(BadImageError, match='a label has no stamp'):
+            evaluation.add_label(0, mono(LABELS))
+    evaluation.add_truth(1, mono(TRUTH))
+    evaluation.add_label(1, mono(LABELS))
+    result = evaluation.result()
+    assert (result.frames, result.unmatched_images, result.unmatched_labels) == (1, 3, 3)
+    assert (evaluation.labels_received, evaluation.truths_received) == (4, 4)
+
+
+def test_latencies_of_days_take_no_more_memory(
+    evaluation: LiveEvaluation, clock: Clock, mono: Mono, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, '_latencies_ms', EvenSample(10))
+    for stamp in range(1, 1001):
+        evaluation.add_truth(stamp, mono(TRUTH))
+        clock.now += stamp / 1e3
+        evaluation.add_label(stamp, mono(LABELS))
+    assert len(evaluation._latencies_ms) < 20
+    assert evaluation.result().extra['latency_ms']['p50'] == pytest.approx(500, abs=100)
 
 
 def test_camvid_s_own_void_is_void(mono: Mono) -> None:
@@ -210,15 +239,15 @@ def test_the_camera_s_picture_stands_first_in_the_gallery(
     monkeypatch.setattr(live, '_MAX_IMAGES', 3)
     evaluation = LiveEvaluation(three_classes, with_gallery=True)
     row = np.arange(12, dtype=np.uint8)[None]
-    evaluation.add_image(0, image_message('rgb8', row, 4))
-    evaluation.add_image(1, image_message('bgr8', row, 4))
+    evaluation.add_image(1, image_message('rgb8', row, 4))
+    evaluation.add_image(2, image_message('bgr8', row, 4))
     # Another size, or what cannot be decoded, is not shown; nor is what came too long ago.
-    evaluation.add_image(2, image_message('rgb8', row[:, :9], 3))
-    evaluation.add_image(3, image_message('strange', row, 4))
-    for stamp in range(4):
+    evaluation.add_image(3, image_message('rgb8', row[:, :9], 3))
+    evaluation.add_image(4, image_message('strange', row, 4))
+    for stamp in range(1, 5):
         evaluation.add_truth(stamp, mono(TRUTH))
         evaluation.add_label(stamp, mono(LABELS))
     assert evaluation.gallery is not None
     pictures = {shown.stamp_ns: shown.rgb for shown in evaluation.gallery.worst}
-    assert [pictures[stamp] is None for stamp in range(4)] == [True, False, True, True]
-    np.testing.assert_array_equal(pictures[1], row.reshape(1, 4, 3)[..., ::-1])
+    assert [pictures[stamp] is None for stamp in range(1, 5)] == [True, False, True, True]
+    np.testing.assert_array_equal(pictures[2], row.reshape(1, 4, 3)[..., ::-1])
