@@ -31,6 +31,7 @@ class CameraStatistics:
         answered: frames answered.
         rejected: frames that could not be used.
         last_error: text of the latest rejection.
+        is_failing: whether the latest frame taken could not be used.
         frame_age_ms: from the header's stamp to publication, of the latest frame; NaN unstamped.
         unstamped: whether the latest frame had a stamp of zero.
         working_since_s: monotonic time since which a frame has been at work; None while none is.
@@ -45,6 +46,7 @@ class CameraStatistics:
     answered: int = 0
     rejected: int = 0
     last_error: str = ''
+    is_failing: bool = False
     frame_age_ms: float = float('nan')
     unstamped: bool = False
     working_since_s: float | None = None

@@ -103,11 +103,11 @@ def _engine(segmenter: Segmenter | None) -> dict[str, str]:
 def _judge(active: bool, camera: Camera, fps_in: float, fps_out: float) -> tuple[bytes, str]:
     if not active:
         return DiagnosticStatus.WARN, 'inactive'
-    if camera.statistics.pace.has_stopped():
-        return DiagnosticStatus.WARN, f'no images on {camera.topic}'
     since_s = camera.statistics.working_since_s
     if since_s is not None and (working_s := time.monotonic() - since_s) > STUCK_S:
         return DiagnosticStatus.ERROR, f'one frame has been at work for {working_s:.0f} s'
+    if camera.statistics.pace.has_stopped():
+        return DiagnosticStatus.WARN, f'no images on {camera.topic}'
     rejected = camera.statistics.rate_rejected.per_second()
     if rejected > 0 and fps_out == 0:
         return DiagnosticStatus.ERROR, camera.statistics.last_error
@@ -118,6 +118,9 @@ def _judge(active: bool, camera: Camera, fps_in: float, fps_out: float) -> tuple
         )
     if not camera.wanted():
         return DiagnosticStatus.OK, 'idle: nobody subscribes'
+    if camera.statistics.is_failing and fps_in == 0:
+        # Of a slow camera, between two frames no rate tells anything.
+        return DiagnosticStatus.ERROR, camera.statistics.last_error
     return DiagnosticStatus.OK, f'{fps_out:.1f} of {fps_in:.1f} frames a second answered'
 
 

@@ -172,6 +172,7 @@ class SegmentNode(LifecycleNode):
                 self._reject(name, one, outcome)
             elif outcome:
                 statistics = self._cameras[str(name)].statistics
+                statistics.is_failing = False
                 statistics.answered += 1
                 statistics.rate_out.tick()
                 statistics.frame_age_ms = age_ms(self.get_clock().now(), one.message.header.stamp)
@@ -195,6 +196,7 @@ class SegmentNode(LifecycleNode):
         if not self.context.ok():
             return
         camera = self._cameras[str(slot)]
+        camera.statistics.is_failing = True
         camera.statistics.rejected += 1
         camera.statistics.rate_rejected.tick()
         text = str(error) if isinstance(error, SpssnError) else f'{error!r}'
