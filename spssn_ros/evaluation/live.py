@@ -35,6 +35,9 @@ _Waiting = dict[int, tuple[float, Any]]
 _MAX_WAITING = 300
 """Labels and truth kept for their other half; a camera at 30 Hz takes 10 s to fill it."""
 
+_MOST_WAITING_BYTES = 512 << 20
+"""Of each, however large they are: truth in colour at 4K would take 7 GB where no label comes."""
+
 _MAX_IMAGES = 10
 """Camera images kept for their label; they are large, and the label follows soon."""
 
@@ -82,7 +85,7 @@ class LiveEvaluation:
         self._source = source
         self._clock = clock
         # What waits for its other half, by stamp: when it came, and the message.
-        self._images: dict[int, Any] = {}
+        self._images: _Waiting = {}
         self._truth: _Waiting = {}
         self._labels: _Waiting = {}
         self._forgotten_truth = self._forgotten_labels = 0
@@ -91,7 +94,7 @@ class LiveEvaluation:
 
     def add_image(self, stamp_ns: int, message: Any) -> None:
         """Take a camera image, for the gallery; it belongs to the label of its stamp."""
-        _keep(self._images, stamp_ns, message, _MAX_IMAGES)
+        _keep(self._images, stamp_ns, (self._clock(), message), _MAX_IMAGES)
 
     def add_truth(self, stamp_ns: int, message: Any) -> None:
         """Take a truth image.
@@ -170,7 +173,7 @@ class LiveEvaluation:
 
     def _picture(self, stamp_ns: int, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
         """Return the camera image of a scored frame, if it came and is of the labels' size."""
-        message = self._images.pop(stamp_ns, None)
+        _, message = self._images.pop(stamp_ns, (0.0, None))
         if message is None or (message.height, message.width) != shape:
             return None
         try:
@@ -187,7 +190,7 @@ def _unstamped(what: str) -> BadImageError:
     )
 
 
-def _keep(waiting: dict[int, Any], stamp_ns: int, item: Any, most: int) -> int:
+def _keep(waiting: _Waiting, stamp_ns: int, item: tuple[float, Any], most: int) -> int:
     """Have an item wait; return how many others will not be waited for any longer.
 
     That is the one of the same stamp, as from the round before of a bag that is played in a loop,
@@ -195,7 +198,11 @@ def _keep(waiting: dict[int, Any], stamp_ns: int, item: Any, most: int) -> int:
     """
     given_up = 0 if waiting.pop(stamp_ns, None) is None else 1
     waiting[stamp_ns] = item
-    if len(waiting) > most:
+    while len(waiting) > most or (len(waiting) > 1 and _bytes(waiting) > _MOST_WAITING_BYTES):
         del waiting[next(iter(waiting))]
         given_up += 1
     return given_up
+
+
+def _bytes(waiting: _Waiting) -> int:
+    return sum(len(message.data) for _, message in waiting.values())

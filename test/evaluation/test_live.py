@@ -163,6 +163,23 @@ def test_what_waits_is_bounded(
     assert result.unmatched_images == 10 + 2
 
 
+def test_what_waits_is_bounded_in_bytes_too(
+    evaluation: LiveEvaluation, mono: Mono, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, '_MOST_WAITING_BYTES', 3 * TRUTH.size)
+    for stamp in range(1, 11):
+        evaluation.add_truth(stamp, mono(TRUTH))
+    for stamp in range(1, 11):
+        evaluation.add_label(stamp, mono(LABELS))
+    assert evaluation.frames == 3
+    # One waits however large it is.
+    monkeypatch.setattr(live, '_MOST_WAITING_BYTES', 1)
+    evaluation.add_truth(11, mono(TRUTH))
+    evaluation.add_label(11, mono(LABELS))
+    result = evaluation.result()
+    assert (result.frames, result.unmatched_labels) == (4, 7)
+
+
 def test_what_has_no_stamp_is_not_paired(evaluation: LiveEvaluation, mono: Mono) -> None:
     # The label of a frame would be scored against the truth of the one that follows.
     for _ in range(3):
