@@ -16,7 +16,7 @@
 import hashlib
 import io
 import warnings
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,9 @@ from spssn_ros.inference.threads import limit_threads
 from spssn_ros.inference.upsample_argmax import upsample_argmax, upsample_argmax_confidence
 from spssn_ros.models import QuantizedGraph
 
-_MAX_COMPILED = 4
+# Tens of megabytes each. Where more sizes come in turn, as of many cameras, each frame waits for
+# its network to be loaded again: up to a hundred times as long as the frame itself takes.
+_MAX_COMPILED = 8
 _ELEMENTS = {Precision.BFLOAT16: openvino.Type.bf16, Precision.FLOAT32: openvino.Type.f32}
 
 
@@ -138,6 +140,7 @@ class OpenVinoBackend:
             ).encode()
         )
         self._compiled: OrderedDict[Size, openvino.InferRequest] = OrderedDict()
+        self._forgotten: deque[Size] = deque(maxlen=64)
 
     @property
     def description(self) -> str:
@@ -171,12 +174,18 @@ class OpenVinoBackend:
                 f'{_text(self._graph.size)} only, so floats are taken; run `spssn quantize` with '
                 'such frames, or choose that input_size'
             )
+        if size in self._forgotten:
+            say_once(
+                f'frames enter the network at more than {_MAX_COMPILED} sizes in turn, so it is '
+                'loaded for them again and again, which takes far longer than a frame; choose one '
+                'input_size, as in WxH'
+            )
         compiled = self._load(size)
         if compiled is None:
             compiled = self._compile(size)
         self._compiled[size] = compiled.create_infer_request()
         while len(self._compiled) > _MAX_COMPILED:
-            self._compiled.popitem(last=False)
+            self._forgotten.append(self._compiled.popitem(last=False)[0])
         return self._compiled[size]
 
     def _load(self, size: Size) -> openvino.CompiledModel | None:

@@ -195,8 +195,11 @@ def test_openvino_agrees_with_torch(
     assert worst_loss(full_size_logits(random_network, rgb), result.labels) < 1e-3
 
 
-def test_openvino_forgets_old_sizes(random_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openvino_forgets_old_sizes_and_says_once_that_they_come_again(
+    random_weights: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     pytest.importorskip('openvino')
+    say_once.cache_clear()
     backend = Segmenter.from_weights(random_weights, device='cpu', backend='openvino').backend
     compiled: list[tuple[int, int]] = []
 
@@ -210,11 +213,18 @@ def test_openvino_forgets_old_sizes(random_weights: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(backend, '_load', lambda size: None)
     monkeypatch.setattr(backend, '_compile', compile_for)
-    sizes = [(32, 32), (64, 32), (96, 32), (128, 32)]
-    for size in [*sizes, (32, 32), (160, 32), (32, 32), (64, 32)]:
+    first, second, *others = sizes = [(32 * side, 32) for side in range(1, 9)]
+    ninth = (320, 32)
+    for size in [*sizes, first, ninth, first]:
         backend._request(size)
-    # Four are kept; (64, 32) was the one unused for longest when the fifth came.
-    assert compiled == [*sizes, (160, 32), (64, 32)]
+    assert compiled == [*sizes, ninth]
+    assert not caplog.records
+    # Eight are kept; the second was the one unused for longest when the ninth came.
+    for size in (second, *others):
+        backend._request(size)
+    assert compiled == [*sizes, ninth, second, *others]
+    (record,) = caplog.records
+    assert record.message.startswith('frames enter the network at more than 8 sizes in turn, so')
 
 
 @pytest.mark.parametrize(
