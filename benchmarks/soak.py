@@ -49,7 +49,7 @@ from spssn_ros.synthetic import StreetScene
 
 CAMERAS = ('front', 'rear')
 RATE_HZ = 10.0
-# Three aspect ratios: the node keeps the networks of four input sizes.
+# Three aspect ratios: fewer input sizes than the node keeps networks of.
 SIZES = ((640, 480), (320, 240), (640, 320), (960, 540))
 OUTPUTS = ('color', 'overlay', 'confidence', 'mask/road', 'mask/sky')
 
