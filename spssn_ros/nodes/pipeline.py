@@ -15,6 +15,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,7 +116,9 @@ class Pipeline:
         self.segmenter.set_input_size(settings.inference.input_size)
 
     def run(
-        self, frames: Sequence[tuple[Camera, Frame]], going: Callable[[], bool]
+        self,
+        frames: Sequence[tuple[Camera, Frame]],
+        passing: Callable[[], AbstractContextManager[bool]],
     ) -> list[bool | Exception]:
         """Segment frames, those of one size at once, and publish what is wanted.
 
@@ -123,7 +126,7 @@ class Pipeline:
 
         Args:
             frames: each with its camera.
-            going: asked before a frame is published; what is answered no to is dropped.
+            passing: entered to publish a frame; where it gives False, the frame is dropped.
 
         Returns:
             Of each frame whether anything of it was published, or why it could not be used.
@@ -154,9 +157,10 @@ class Pipeline:
             try:
                 if isinstance(result, Exception):
                     raise result
-                if going():
-                    self._publish(job, result)
-                    outcomes[job.number] = True
+                with passing() as may_pass:
+                    if may_pass:
+                        self._publish(job, result)
+                        outcomes[job.number] = True
             except Exception as error:
                 outcomes[job.number] = without_frames(error)
         return outcomes

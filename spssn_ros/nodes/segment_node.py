@@ -39,7 +39,7 @@ from spssn_ros.nodes.load import give_back_memory, load_pipeline
 from spssn_ros.nodes.parameters import PARAMETERS, Settings
 from spssn_ros.nodes.pipeline import Frame, Pipeline
 from spssn_ros.nodes.process import run_node
-from spssn_ros.runtime import Worker
+from spssn_ros.runtime import Gate, Worker
 
 
 class SegmentNode(LifecycleNode):
@@ -55,7 +55,8 @@ class SegmentNode(LifecycleNode):
         self._values = declare_parameters(self)
         self._settings = Settings.parse(self._values)
         self._pipeline: Pipeline | None = None
-        self._active = False
+        # Open while the node is active.
+        self._gate = Gate()
         self._worker: Worker[Frame] = Worker(self._handle, self._reject)
         # None if the node is stopped meanwhile.
         self._on_worker = partial(self._worker.call, going=self.context.ok)
@@ -106,14 +107,14 @@ class SegmentNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start answering frames."""
-        self._active = True
+        self._gate.open()
         topics = ', '.join(camera.topic for camera in self._cameras.values())
         self.get_logger().info(f'active: segmenting {topics}')
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop answering; the network stays loaded."""
-        self._active = False
+        """Stop answering, behind what is just being published; the network stays loaded."""
+        self._gate.close()
         self._worker.mailbox.clear()
         return super().on_deactivate(state)
 
@@ -124,19 +125,19 @@ class SegmentNode(LifecycleNode):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop and free everything."""
-        self._active = False
+        self._gate.close()
         self._free()
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Go back to unconfigured, from where configuring can be tried again."""
-        self._active = False
+        self._gate.close()
         self._free()
         return TransitionCallbackReturn.SUCCESS
 
     def stop(self) -> bool:
         """End the inference thread; return whether it ended within half a second."""
-        self._active = False
+        self._gate.is_open = False
         return self._worker.stop(timeout_s=0.5)
 
     # Frames
@@ -147,14 +148,14 @@ class SegmentNode(LifecycleNode):
         stamp = message.header.stamp
         camera.statistics.unstamped = not (stamp.sec or stamp.nanosec)
         pipeline = self._pipeline
-        if not self._active or pipeline is None or not camera.outputs():
+        if not self._gate.is_open or pipeline is None or not camera.outputs():
             return
         if camera.due(pipeline.settings.max_rate):
             self._worker.mailbox.put(camera.name, Frame(message, time.monotonic()))
 
     def _handle(self, slot: Hashable, frame: Frame) -> None:
         pipeline = self._pipeline
-        if not self._active or pipeline is None:
+        if not self._gate.is_open or pipeline is None:
             return
         more = pipeline.segmenter.max_batch - 1
         waiting = self._worker.mailbox.take_more(more, frame.same_size) if more else []
@@ -181,16 +182,13 @@ class SegmentNode(LifecycleNode):
         self, pipeline: Pipeline, frames: list[tuple[Camera, Frame]]
     ) -> list[bool | Exception]:
         try:
-            return pipeline.run(frames, self._is_active)
+            return pipeline.run(frames, self._gate.passing)
         except GpuMemoryError as error:
             self.get_logger().error(f'{error}; running on the CPU from now on')
         # Outside the handler, whose traceback keeps the frame's tensors alive.
         pipeline.segmenter.move_to_cpu()
         torch.cuda.empty_cache()
-        return pipeline.run(frames, self._is_active)
-
-    def _is_active(self) -> bool:
-        return self._active
+        return pipeline.run(frames, self._gate.passing)
 
     def _reject(self, slot: Hashable, frame: Frame, error: BaseException) -> None:
         if not self.context.ok():
@@ -276,7 +274,7 @@ class SegmentNode(LifecycleNode):
 
     def _publish_diagnostics(self) -> None:
         pipeline = self._pipeline
-        segmenter = pipeline.segmenter if self._active and pipeline else None
+        segmenter = pipeline.segmenter if self._gate.is_open and pipeline else None
         self._diagnostics.publish(
             diagnostic_array(
                 self.get_fully_qualified_name(),
@@ -290,7 +288,7 @@ class SegmentNode(LifecycleNode):
         for camera in self._cameras.values():
             camera.look_for_mismatches()
         self._explainer.look_at_qos()
-        if self._active:
+        if self._gate.is_open:
             for camera in self._cameras.values():
                 self._explainer.look(camera)
 

@@ -14,6 +14,7 @@
 """Threads and counters that know neither torch nor images."""
 
 from spssn_ros.runtime.causes import Causes
+from spssn_ros.runtime.gate import Gate
 from spssn_ros.runtime.interrupts import lost_interrupts_raised_again
 from spssn_ros.runtime.mailbox import Mailbox, SlotCounts
 from spssn_ros.runtime.map_ahead import map_ahead
@@ -26,6 +27,7 @@ __all__ = [
     'Causes',
     'Durations',
     'EvenSample',
+    'Gate',
     'Mailbox',
     'Pace',
     'Percentiles',

@@ -15,6 +15,7 @@
 
 import gc
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -32,6 +33,7 @@ from spssn_ros.errors import GpuMemoryError  # noqa: E402
 from spssn_ros.imaging import to_labels  # noqa: E402
 from spssn_ros.inference import Segmenter  # noqa: E402
 from spssn_ros.nodes import diagnostics as node_diagnostics  # noqa: E402
+from spssn_ros.nodes.camera import Camera  # noqa: E402
 from spssn_ros.nodes.segment_node import SegmentNode  # noqa: E402
 
 Fault = Callable[[], None]
@@ -129,6 +131,31 @@ def test_a_frame_that_is_still_at_work_is_not_answered_once_it_was_deactivated(
     assert made.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
     assert made.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
     made.send_until(lambda: made.labels)
+
+
+def test_deactivating_waits_for_what_is_just_being_published(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publishing, sent_s = threading.Event(), []
+    publish = Camera.publish
+
+    def slowly(*arguments: Any) -> float:
+        publishing.set()
+        time.sleep(0.3)
+        took_ms = publish(*arguments)
+        sent_s.append(time.monotonic())
+        return took_ms
+
+    made = bench(SegmentNode)
+    made.send_until(lambda: made.labels)
+    monkeypatch.setattr(Camera, 'publish', slowly)
+    made.send_until(publishing.is_set)
+    assert made.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    deactivated_s = time.monotonic()
+    # Behind the frame.
+    made.node._on_worker(nothing)
+    assert sent_s
+    assert max(sent_s) < deactivated_s
 
 
 def test_a_network_that_hangs_is_an_error_until_it_goes_on(
