@@ -34,6 +34,17 @@ def interpreter() -> str:
     return sys.executable
 
 
+def pinned(*names: str) -> list[str]:
+    """Return what the files of that name in requirements/ pin.
+
+    They are found beside this file, not in the current folder: colcon builds with symbolic links
+    in another.
+    """
+    folder = Path(__file__).resolve().parent / 'requirements'
+    lines = [line for name in names for line in (folder / f'{name}.txt').read_text().splitlines()]
+    return [line for line in lines if line and not line.startswith('#')]
+
+
 def files(folder: str, *patterns: str) -> list[str]:
     return sorted(str(path) for pattern in patterns for path in Path(folder).glob(pattern))
 
@@ -66,8 +77,11 @@ setup(
     ],
     zip_safe=False,
     install_requires=['setuptools'],
+    # For pip alone, where there is no ROS: in a workspace rosdep brings what package.xml names.
     extras_require={
-        'test': ['hypothesis', 'pytest', 'pytest-timeout', 'cityscapesscripts', 'pyquaternion']
+        'tools': pinned('system', 'base'),
+        'all': pinned('ros-kilted', 'system', 'base'),
+        'test': ['hypothesis', 'pytest', 'pytest-timeout', 'cityscapesscripts', 'pyquaternion'],
     },
     options={'build_scripts': {'executable': interpreter()}},
     entry_points={

@@ -127,6 +127,56 @@ def test_requirements_agree_with_one_another() -> None:
     assert 'torch==2.13.0' in (ROOT / 'requirements' / 'base.txt').read_text().splitlines()
 
 
+@pytest.fixture(scope='module')
+def egg_info(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return what setup.py says of the package, as pip and colcon ask it."""
+    base = tmp_path_factory.mktemp('egg')
+    command = [sys.executable, 'setup.py', '-q', 'egg_info', '--egg-base', str(base)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return base / 'spssn_ros.egg-info'
+
+
+def test_extras_are_what_set_up_installs_and_nothing_else_is_required(egg_info: Path) -> None:
+    found: dict[str, dict[str, str]] = {}
+    extra = 'always'
+    for line in (egg_info / 'requires.txt').read_text().splitlines():
+        if section := re.match(r'\[(\w+)', line):
+            extra = section[1]
+        elif line:
+            name, _, version = re.sub(r'\[.*?\]', '', line).partition('==')
+            found.setdefault(extra, {})[name.lower().replace('_', '-')] = version
+    # Of more, executables of a workspace might find that it is not there.
+    assert found['always'] == {'setuptools': ''}
+    tools = {
+        name: version
+        for file in ('base', 'system')
+        for name, version in pins(ROOT / 'requirements' / f'{file}.txt').items()
+    }
+    assert found['tools'] == tools
+    assert found['all'] == tools | pins(ROOT / 'requirements' / 'ros-kilted.txt')
+
+
+def test_a_source_distribution_is_whole(egg_info: Path) -> None:
+    packed = set((egg_info / 'SOURCES.txt').read_text().splitlines())
+    folders = ('requirements', 'scripts', 'docs', 'config', 'launch', 'resource', 'test')
+    files = {
+        str(path.relative_to(ROOT))
+        for folder in folders
+        for path in (ROOT / folder).rglob('*')
+        if path.is_file() and path.suffix != '.pyc'
+    }
+    files |= {'CHANGELOG.rst', 'LICENSE', 'Makefile', 'README.md', 'package.xml', '.ci/run'}
+    assert files - packed == set()
+
+
+def test_setup_finds_its_requirements_from_another_folder(tmp_path: Path) -> None:
+    """With --symlink-install colcon builds where there is a link to setup.py, and no more."""
+    (tmp_path / 'setup.py').symlink_to(ROOT / 'setup.py')
+    command = [sys.executable, 'setup.py', '--name']
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.endswith('spssn_ros\n'), done.stderr
+
+
 def test_ros_wheels_are_of_one_distribution() -> None:
     kilted = pins(ROOT / 'requirements' / 'ros-kilted.txt')
     jazzy = pins(ROOT / 'requirements' / 'ros-jazzy.txt')
@@ -156,7 +206,8 @@ def test_every_folder_with_modules_is_a_package() -> None:
 
 def test_every_source_carries_the_licence() -> None:
     sources = list(python_files('spssn_ros', 'launch', 'test', 'benchmarks'))
-    sources += [ROOT / name for name in ('setup.py', 'setup.cfg', 'package.xml', 'Makefile')]
+    names = ('setup.py', 'setup.cfg', 'package.xml', 'Makefile', 'MANIFEST.in', 'pyproject.toml')
+    sources += [ROOT / name for name in names]
     sources += [*(ROOT / 'scripts').iterdir(), *(ROOT / '.ci').iterdir(), *REQUIREMENTS]
     sources += [path for path in (ROOT / 'config').rglob('*') if path.is_file()]
     missing = [str(path) for path in sources if LICENCE not in path.read_text()[:1000]]
