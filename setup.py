@@ -89,7 +89,7 @@ setup(
             f'segment_node = {PACKAGE}.nodes.start:segment_node',
             f'evaluate_node = {PACKAGE}.nodes.start:evaluate_node',
             f'play_bag = {PACKAGE}.nodes.start:play_bag',
-            f'spssn = {PACKAGE}.tools.main:main',
+            f'spssn = {PACKAGE}.tools.start:spssn',
         ],
     },
 )

@@ -25,6 +25,7 @@ import signal
 import sys
 from typing import Any
 
+from spssn_ros.missing import explain_import
 from spssn_ros.nodes.dds import set_up_process
 from spssn_ros.nodes.log_folder import find_log_folder
 
@@ -58,7 +59,12 @@ def _start(module: str, interrupted: int) -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
     set_up_process()
     find_log_folder()
-    return int(importlib.import_module(f'spssn_ros.nodes.{module}').main())
+    try:
+        node = importlib.import_module(f'spssn_ros.nodes.{module}')
+    except ImportError as error:
+        print(f'{module}: {explain_import(error, ros=True)}', file=sys.stderr)
+        return 2
+    return int(node.main())
 
 
 if __name__ == '__main__':

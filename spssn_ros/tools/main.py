@@ -22,9 +22,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from spssn_ros import __version__
-from spssn_ros.errors import SpssnError, one_line
+from spssn_ros.errors import SpssnError
 from spssn_ros.files import explain
 from spssn_ros.image_file import silence_decoders
+from spssn_ros.missing import explain_import
 from spssn_ros.runtime import lost_interrupts_raised_again
 from spssn_ros.tools import (
     average,
@@ -117,10 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _in_words(error: Exception) -> str:
     if isinstance(error, ImportError):
-        return (
-            f'a package that this needs cannot be imported ({one_line(error, 300)}); install it '
-            '(the files in requirements/ name versions)'
-        )
+        return explain_import(error)
     if isinstance(error, OSError):
         file = f'{error.filename}: ' if error.filename else ''
         return (file + explain(error)).replace('\n', r'\n')
