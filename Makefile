@@ -16,7 +16,14 @@
 SHELL := bash
 
 ifneq ($(words $(CURDIR)),1)
-$(error '$(CURDIR)' contains a space, which virtual environments do not bear; move the folder)
+$(error '$(CURDIR)' contains a space, which virtual environments cannot handle; move the folder)
+endif
+# Make itself, shells, or lists of folders as in PATH would take the folder's name apart at these.
+UNFIT := \ : ; ' " ` & | < > ( ) [ ] * ? % $$ \#
+UNFIT := $(foreach character,$(UNFIT),$(findstring $(character),$(CURDIR)))
+ifneq ($(strip $(UNFIT)),)
+$(error '$(CURDIR)' contains $(firstword $(UNFIT)), which make and virtual environments cannot handle; \
+move the folder)
 endif
 
 # Options, as in `make test PYTHON=python3.12`.

@@ -32,11 +32,11 @@ fail() {
 
 # Runs a command without its output, unless it fails.
 quietly() {
-  local log
   log=$(mktemp)
+  # Also where Ctrl-C ends it.
+  trap 'rm -f "$log"' EXIT
   if ! "$@" >"$log" 2>&1 </dev/null; then
     cat "$log" >&2
-    rm -f "$log"
     fail "this command failed: $*"
   fi
   rm -f "$log"

@@ -17,9 +17,11 @@ import ast
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
+import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
@@ -332,6 +334,30 @@ def test_setup_shows_the_output_of_a_step_that_fails(tmp_path: Path) -> None:
     assert 'setup: this command failed:' in result.stderr
 
 
+def test_setup_that_is_interrupted_leaves_no_log(tmp_path: Path) -> None:
+    python = fake_python(tmp_path, '3.12.3', True)
+    # It hangs where the environment is made.
+    python.write_text(python.read_text().replace('*) exit 3', '*) echo >"$0.made"; exec sleep 60'))
+    logs = tmp_path / 'logs'
+    logs.mkdir()
+    process = subprocess.Popen(
+        [str(ROOT / 'scripts' / 'setup.sh'), 'create', str(tmp_path / 'environment')],
+        env={'PATH': '/usr/bin:/bin', 'PYTHON': str(python), 'TMPDIR': str(logs)},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        while not Path(f'{python}.made').exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        assert len([*logs.iterdir()]) == 1
+    finally:
+        # Not SIGINT, which who starts tests in the background has them ignore; all get it.
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+    assert [*logs.iterdir()] == []
+
+
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ['make', '--no-print-directory', *arguments],
@@ -365,6 +391,31 @@ def test_make_demo_passes_the_options_on() -> None:
     options = "--bag 'a b.mcap' --image-topic '/i' --label-topic '/l' --weights 'w'"
     assert f'spssn demo --output out/demo {options}' in command
     assert '--bag' not in make('--dry-run', 'demo').stdout
+
+
+def make_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run make where there is only what says what there is to make."""
+    folder.mkdir()
+    for name in ('Makefile', 'requirements'):
+        (folder / name).symlink_to(ROOT / name)
+    return make('-C', str(folder), *arguments)
+
+
+@pytest.mark.parametrize('character', [*' \\:;\'"`&|<>()[]*?%$#'])
+def test_make_refuses_a_folder_that_it_could_not_work_in(tmp_path: Path, character: str) -> None:
+    folder = tmp_path / f'a{character}b'
+    result = make_in(folder, 'help')
+    assert (result.returncode, result.stdout) == (2, '')
+    assert len(result.stderr.splitlines()) == 1
+    told = {' ': 'a space'}.get(character, character)
+    assert f"'{folder}' contains {told}, which " in result.stderr
+    assert result.stderr.endswith(' cannot handle; move the folder.  Stop.\n')
+
+
+def test_make_works_in_a_folder_of_any_language(tmp_path: Path) -> None:
+    folder = tmp_path / 'größe=1,@~道路'
+    result = make_in(folder, '--dry-run', 'setup')
+    assert f"scripts/setup.sh create '{folder}/.venv'" in result.stdout
 
 
 # Continuous integration
