@@ -67,6 +67,9 @@ BIN := $(VENV)/bin
 RUN := PATH='$(BIN)':"$$PATH" \
 	AMENT_PREFIX_PATH='$(VENV)$(if $(AMENT_PREFIX_PATH),:$(AMENT_PREFIX_PATH))'
 
+# As one word of the shell, whatever it holds.
+quoted = '$(subst ','\'',$(1))'
+
 PACKAGE_FILES := setup.py setup.cfg package.xml \
 	$(shell find spssn_ros launch config resource -type f -not -name '*.pyc' -not -name '.*')
 
@@ -85,10 +88,10 @@ setup: $(VENV)/.package  ## create the environment and build the package into it
 .PHONY: demo
 demo: setup  ## play a bag, segment and score it: [BAG= IMAGE_TOPIC= LABEL_TOPIC= WEIGHTS=]
 	@$(RUN) spssn demo --output out/demo \
-		$(if $(BAG),--bag '$(BAG)') \
-		$(if $(IMAGE_TOPIC),--image-topic '$(IMAGE_TOPIC)') \
-		$(if $(LABEL_TOPIC),--label-topic '$(LABEL_TOPIC)') \
-		$(if $(WEIGHTS),--weights '$(WEIGHTS)')
+		$(if $(BAG),--bag $(call quoted,$(BAG))) \
+		$(if $(IMAGE_TOPIC),--image-topic $(call quoted,$(IMAGE_TOPIC))) \
+		$(if $(LABEL_TOPIC),--label-topic $(call quoted,$(LABEL_TOPIC))) \
+		$(if $(WEIGHTS),--weights $(call quoted,$(WEIGHTS)))
 
 .PHONY: test
 test: setup  ## run every test, [JOBS=2] files at a time: [PYTEST_ARGS='-k name']

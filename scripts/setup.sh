@@ -48,6 +48,9 @@ create() {
   [ -z "${ROS_DISTRO:-}" ] || [ -n "${AMENT_PREFIX_PATH:-}" ] ||
     fail "ROS_DISTRO is $ROS_DISTRO but no installation is sourced; run:" \
       "source /opt/ros/$ROS_DISTRO/setup.bash, or unset ROS_DISTRO to take the ROS wheels"
+  [ -n "${ROS_DISTRO:-}" ] || [ "$(uname -sm)" = 'Linux x86_64' ] ||
+    fail "the ROS wheels exist for x86-64 Linux, and this is $(uname -sm); source a ROS 2" \
+      "installation, or take the commands without nodes: pip install '.[tools]'"
   command -v "$python" >/dev/null || fail "'$python' is not found; name a Python with PYTHON=..."
   "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     fail "'$python' is $("$python" -V 2>&1), and 3.10 or later is needed; name one with PYTHON=..."

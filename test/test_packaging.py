@@ -16,6 +16,7 @@
 import ast
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -319,6 +320,22 @@ def test_setup_tells_a_named_ros_from_a_sourced_one(tmp_path: Path) -> None:
     )
 
 
+def test_setup_says_where_there_are_no_ros_wheels(tmp_path: Path) -> None:
+    python = str(fake_python(tmp_path, '3.12.3', True))
+    uname = tmp_path / 'uname'
+    uname.write_text('#!/bin/sh\necho Linux aarch64\n')
+    uname.chmod(0o755)
+    path = f'{tmp_path}:/usr/bin:/bin'
+    result = create(tmp_path, python, PATH=path)
+    assert (result.returncode, result.stderr) == (
+        2,
+        'setup: the ROS wheels exist for x86-64 Linux, and this is Linux aarch64; source a ROS 2 '
+        "installation, or take the commands without nodes: pip install '.[tools]'\n",
+    )
+    sourced = {'ROS_DISTRO': 'jazzy', 'AMENT_PREFIX_PATH': '/opt/ros/jazzy'}
+    assert '[1/3]' in create(tmp_path, python, PATH=path, **sourced).stdout
+
+
 def test_setup_says_that_python_is_not_found(tmp_path: Path) -> None:
     result = create(tmp_path, 'python3.99')
     assert (result.returncode, result.stderr) == (
@@ -391,6 +408,8 @@ def test_make_demo_passes_the_options_on() -> None:
     options = "--bag 'a b.mcap' --image-topic '/i' --label-topic '/l' --weights 'w'"
     assert f'spssn demo --output out/demo {options}' in command
     assert '--bag' not in make('--dry-run', 'demo').stdout
+    quoted = make('--dry-run', 'demo', "BAG=Anna's, $$HOME").stdout
+    assert shlex.split(quoted.split('--bag')[1])[0] == "Anna's, $HOME"
 
 
 def make_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
