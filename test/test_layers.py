@@ -25,7 +25,7 @@ PACKAGE = ROOT / 'spssn_ros'
 
 # Each layer may use those before it. Rooms of one layer do not know one another.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({'errors', 'files', 'png_chunks', 'share'}),
+    frozenset({'errors', 'files', 'png_chunks', 'share', 'stdout'}),
     frozenset({'image_file', 'labels', 'missing'}),
     frozenset({'imaging', 'models', 'runtime', 'bags', 'datasets', 'synthetic'}),
     frozenset({'inference'}),

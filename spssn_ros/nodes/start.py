@@ -28,6 +28,7 @@ from typing import Any
 from spssn_ros.missing import explain_import
 from spssn_ros.nodes.dds import set_up_process
 from spssn_ros.nodes.log_folder import find_log_folder
+from spssn_ros.stdout import go_on_without_reader
 
 
 def segment_node() -> int:
@@ -57,6 +58,7 @@ def _start(module: str, interrupted: int) -> int:
         signal.signal(number, end)
     # Of a parent that has them wait until here.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+    go_on_without_reader()
     set_up_process()
     find_log_folder()
     try:

@@ -18,10 +18,12 @@ import traceback
 
 from spssn_ros import __version__
 from spssn_ros.missing import explain_import
+from spssn_ros.stdout import go_on_without_reader
 
 
 def spssn() -> int:
     """Run the command, as `tools.main.main`; 2 where a package is missing."""
+    go_on_without_reader()
     words = sys.argv[1:]
     if words == ['--version']:
         # Which a report of a broken installation names.

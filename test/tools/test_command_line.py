@@ -14,6 +14,7 @@
 """The command line itself: --debug anywhere, usage errors in one line."""
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -152,3 +153,22 @@ def test_ctrl_c_that_a_library_swallows_ends_the_command_all_the_same() -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, '', '')
+
+
+def test_a_reader_that_leaves_changes_neither_status_nor_files(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = 'import sys; from spssn_ros.tools.start import spssn; sys.exit(spssn())'
+    words = ['convert', 'street', '--bag', str(tmp_path / 'bag'), '--frames', '1']
+    done = subprocess.run(
+        [sys.executable, '-c', command, *words],
+        cwd=Path(__file__).resolve().parents[2],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert done.returncode == 0
+    assert 'Broken pipe' not in done.stderr
+    assert (tmp_path / 'bag' / 'metadata.yaml').is_file()
