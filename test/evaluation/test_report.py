@@ -204,6 +204,14 @@ def test_a_narrow_table_keeps_names_and_numbers(result: EvaluationResult) -> Non
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
+def test_numbers_are_not_cut_off_where_the_table_has_no_room(result: EvaluationResult) -> None:
+    cells = [
+        [cell.strip() for cell in line.split('│')]
+        for line in printed(result, width=20).splitlines()
+    ]
+    assert ['a', '50.00', '50.00', '66.67'] in [row[1:-1] for row in cells]
+
+
 def test_earlier_scores_are_printed_in_a_column_each(result: EvaluationResult) -> None:
     iou = {'a': 0.525, 'b': 0.4, 'c': None}
     text = printed(result, *(Earlier(f'{n}[b].json', 0.4, 0.7, 0.6, iou, iou) for n in 'xy'))

@@ -86,7 +86,7 @@ def print_scores(
 ) -> None:
     """Print the table and the run's figures."""
     console = console or Console()
-    console.print(score_table(result, compared))
+    console.print(score_table(result, compared), crop=False)
     categories = category_table(result)
     if categories is not None:
         console.print(categories)
