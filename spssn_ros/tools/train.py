@@ -24,7 +24,6 @@ import torch
 from spssn_ros.errors import ConfigError, DeviceError
 from spssn_ros.evaluation.distributed import Processes, join_processes
 from spssn_ros.files import check_folder_target
-from spssn_ros.models import load_weights
 from spssn_ros.training.checkpoint import forget_run
 from spssn_ros.training.config import TrainConfig
 from spssn_ros.training.recipe import (
@@ -35,6 +34,7 @@ from spssn_ros.training.recipe import (
     starting_from,
 )
 from spssn_ros.training.samples import read_data
+from spssn_ros.training.stages import check_stages
 from spssn_ros.training.train import Trainer
 
 
@@ -85,10 +85,6 @@ def run(args: argparse.Namespace) -> int:
     stages = read_recipe(find_recipe(args.config))
     if args.init is not None:
         stages[0] = replace(stages[0], init=args.init)
-    for weights in (stages[0].init, stages[0].teacher):
-        # Better now than after all images have been read.
-        if weights:
-            load_weights(weights)
     folders = args.data or [None]
     if len(folders) not in (1, len(stages)):
         raise ConfigError(
@@ -99,6 +95,8 @@ def run(args: argparse.Namespace) -> int:
     outputs = [stage_folder(args.output, n, len(stages)) for n in range(1, len(stages) + 1)]
     if not args.resume:
         check_weights_stay(stages, outputs)
+    # Better now than after all images have been read, or after hours of former stages.
+    check_stages(stages, folders, outputs)
     device = _device(args.device)
     with join_processes() as processes:
         if processes.is_first:

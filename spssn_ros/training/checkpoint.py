@@ -14,6 +14,7 @@
 """What a run writes into its folder, and into its weights files."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 from spssn_ros.evaluation.confusion import ConfusionMatrix
@@ -58,17 +59,21 @@ def save_checkpoint(
     for split, matrix in scores.items():
         found = {'split': split} | summary(matrix, label_set)
         recorded = recorded | {split: found} if recorded else found
-    info = WeightsInfo(
+    recipe = {**recipe, 'config': config.to_dict()}
+    info = replace(result_info(config, label_set), recipe=recipe, scores=recorded)
+    save_weights(path, model, info)
+
+
+def result_info(config: TrainConfig, label_set: LabelSet) -> WeightsInfo:
+    """Return what the weights of a run say of themselves, but for its recipe and scores."""
+    return WeightsInfo(
         model=config.model,
-        options=config.options,
+        options={key: value for key, value in config.options.items() if key != 'auxiliary'},
         label_set=label_set,
         normalisation=Normalisation(),
         input_size=config.crop if config.input_size == (0, 0) else config.input_size,
-        recipe={**recipe, 'config': config.to_dict()},
-        scores=recorded,
         licence=LICENCE,
     )
-    save_weights(path, model, info)
 
 
 def summary(matrix: ConfusionMatrix, label_set: LabelSet) -> dict[str, object]:

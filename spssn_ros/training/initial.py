@@ -13,13 +13,14 @@
 # limitations under the License.
 """The network at the start of training."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
 from spssn_ros.errors import ConfigError
 from spssn_ros.labels import LabelSet
-from spssn_ros.models import create_model, find_weights, load_weights
-from spssn_ros.models.network import Network
+from spssn_ros.models import Network, WeightsInfo, create_model, find_weights, load_weights
 from spssn_ros.training.config import TrainConfig
 
 
@@ -34,18 +35,59 @@ def initial_network(config: TrainConfig, label_set: LabelSet) -> tuple[Network, 
         WeightsError: the file is missing or not one.
 
     """
-    options = dict(config.options)
-    if config.auxiliary_weight:
-        options['auxiliary'] = True
-    model = create_model(config.model, len(label_set), **options)
+    model = _new_network(config, label_set)
     if not config.init:
         return model, ''
     path = find_weights(config.init)
     source, info = load_weights(path)
-    tensors = source.state_dict()
+    tensors, anew = _kept(config, label_set, model, (path, source, info))
+    model.load_state_dict(tensors, strict=False)
+    sentence = f'starting from {path} ({len(info.label_set)} classes)'
+    if anew:
+        sentence += f'; the last layer starts anew for {len(label_set)} classes'
+    return model, sentence
+
+
+def check_initial(
+    config: TrainConfig, label_set: LabelSet, source: tuple[Path, Network, WeightsInfo] | None
+) -> None:
+    """Check that `initial_network` will do, without making a network.
+
+    Args:
+        config: of the training.
+        label_set: the classes.
+        source: path, network (on any device, also meta) and info of the weights to start from.
+
+    Raises:
+        ConfigError: no such network, or the weights are of another one.
+
+    """
+    with torch.device('meta'):
+        model = _new_network(config, label_set)
+    if source is not None:
+        _kept(config, label_set, model, source)
+
+
+def _new_network(config: TrainConfig, label_set: LabelSet) -> Network:
+    return create_model(config.model, len(label_set), **_options(config))
+
+
+def _options(config: TrainConfig) -> dict[str, object]:
+    return config.options | ({'auxiliary': True} if config.auxiliary_weight else {})
+
+
+def _kept(
+    config: TrainConfig,
+    label_set: LabelSet,
+    model: Network,
+    source: tuple[Path, Network, WeightsInfo],
+) -> tuple[dict[str, Tensor], set[str]]:
+    """Return the tensors that a network takes over, and the names of those that start anew."""
+    path, network, info = source
+    tensors = network.state_dict()
     anew: set[str] = set()
     if info.label_set.names != label_set.names:
-        anew = _last_layer(config.model, options) & tensors.keys()
+        anew = _last_layer(config.model, _options(config)) & tensors.keys()
         tensors = {key: value for key, value in tensors.items() if key not in anew}
     own = model.state_dict()
     strange = [key for key in tensors if key not in own or own[key].shape != tensors[key].shape]
@@ -56,11 +98,7 @@ def initial_network(config: TrainConfig, label_set: LabelSet) -> tuple[Network, 
             f'{config.model} with {config.options} (at {[*strange, *missing][0]}); give weights '
             'of the same network'
         )
-    model.load_state_dict(tensors, strict=False)
-    sentence = f'starting from {path} ({len(info.label_set)} classes)'
-    if anew:
-        sentence += f'; the last layer starts anew for {len(label_set)} classes'
-    return model, sentence
+    return tensors, anew
 
 
 def _last_layer(model: str, options: dict[str, object]) -> set[str]:

@@ -122,6 +122,19 @@ def read_data(config: TrainConfig, data: Path | None, quiet: bool = False) -> Tr
     )
 
 
+def check_enough(config: TrainConfig, data: TrainingData) -> None:
+    """Check that a batch can be made.
+
+    Raises:
+        ConfigError: there are fewer training images than the batch size.
+
+    """
+    if len(data.train) < config.batch_size:
+        raise ConfigError(
+            f'{data.summary()}: fewer than batch_size {config.batch_size}; lower that'
+        )
+
+
 def hold_out(
     frames: Sequence[Frame], part: float, sequences: Sequence[str]
 ) -> tuple[list[Frame], list[Frame]]:

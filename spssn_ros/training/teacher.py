@@ -13,6 +13,8 @@
 # limitations under the License.
 """A trained network that another one learns from: knowledge distillation."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -22,9 +24,23 @@ from spssn_ros.inference.config import BackendName, Device, InferenceConfig
 from spssn_ros.inference.plan import plan
 from spssn_ros.inference.preprocess import FromUint8, resize_frame
 from spssn_ros.labels import LabelSet
-from spssn_ros.models import find_weights, load_weights
+from spssn_ros.models import WeightsInfo, find_weights, load_weights
 from spssn_ros.training.arithmetic import Arithmetic
 from spssn_ros.training.config import TrainConfig
+
+
+def check_teacher(path: Path, info: WeightsInfo, label_set: LabelSet) -> None:
+    """Check that a teacher's weights are of the training data's classes.
+
+    Raises:
+        ConfigError: they are not.
+
+    """
+    if info.label_set.names != label_set.names:
+        raise ConfigError(
+            f'teacher {path} has the classes {", ".join(info.label_set.names)}; the data has '
+            f'{", ".join(label_set.names)}; give weights of the same'
+        )
 
 
 class Teacher:
@@ -50,11 +66,7 @@ class Teacher:
     def __init__(self, config: TrainConfig, label_set: LabelSet, arithmetic: Arithmetic) -> None:
         path = find_weights(config.teacher)
         model, info = load_weights(path)
-        if info.label_set.names != label_set.names:
-            raise ConfigError(
-                f'teacher {path} has the classes {", ".join(info.label_set.names)}; the data has '
-                f'{", ".join(label_set.names)}; give weights of the same'
-            )
+        check_teacher(path, info, label_set)
         self.sentence = f'taught by {path}'
         network = FromUint8.deployed(model, info).to(arithmetic.device)
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

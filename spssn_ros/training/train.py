@@ -25,7 +25,6 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from spssn_ros.errors import ConfigError
 from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.evaluation.distributed import Processes
 from spssn_ros.models.network import Network
@@ -43,7 +42,7 @@ from spssn_ros.training.loss_log import LossLog
 from spssn_ros.training.losses import training_loss
 from spssn_ros.training.optimizer import make_optimizer, set_learning_rate
 from spssn_ros.training.repeated_step import RepeatedStep, can_repeat
-from spssn_ros.training.samples import TrainingData
+from spssn_ros.training.samples import TrainingData, check_enough
 from spssn_ros.training.schedule import WeightAverage, poly_factor
 from spssn_ros.training.state import (
     RunState,
@@ -86,10 +85,7 @@ class Trainer:
         device: torch.device | None = None,
         processes: Processes | None = None,
     ) -> None:
-        if len(data.train) < config.batch_size:
-            raise ConfigError(
-                f'{data.summary()}: fewer than batch_size {config.batch_size}; lower that'
-            )
+        check_enough(config, data)
         self.config, self.data, self.output = config, data, output
         self.recipe = recipe or {}
         self.device = device or torch.device('cuda' if torch.cuda.is_available() else 'cpu')

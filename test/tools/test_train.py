@@ -15,10 +15,12 @@
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +34,8 @@ from safetensors.torch import load_file
 from spssn_ros.bags.labelled import scene_frames, write_labelled_bag
 from spssn_ros.bags.writer import Storage
 from spssn_ros.inference import Segmenter
-from spssn_ros.labels import CAMVID
-from spssn_ros.models import read_info
+from spssn_ros.labels import CAMVID, LabelSet
+from spssn_ros.models import create_model, read_info, save_weights
 from spssn_ros.synthetic import StreetScene
 from spssn_ros.tools.main import main
 from spssn_ros.training.train import Trainer
@@ -290,6 +292,59 @@ def test_weights_that_a_new_run_would_remove_are_refused(
     )
     stages = [{}, {'init': str(output / 'stage1' / 'best.safetensors')}]
     assert train(recipe(tmp_path, epochs=1, stages=stages), street, output) == 0
+
+
+@pytest.mark.parametrize(
+    ('second', 'told'),
+    [
+        ({'init': 'nowhere'}, r"no weights file 'nowhere'; give the path of a .* \(stage 2\)"),
+        ({'init': 'spssn_street'}, r'init .*spssn_street.safetensors is a spssn .* \(stage 2\)'),
+        # What the first one will write does not fit either.
+        ({'options': {'chain_length': 2}}, r'init .*stage1/last.safetensors is a .* \(stage 2\)'),
+        ({'model': 'fast_scn'}, r"no network 'fast_scn'; .* 'fast_scnn'\? \(stage 2\)"),
+        ({'teacher': 'nowhere'}, r"no weights file 'nowhere'; .* \(stage 2\)"),
+        ({'teacher': '{two}'}, r'teacher .*two.safetensors has the classes a, b; .* \(stage 2\)'),
+        (
+            {'teacher': '{output}/stage1/best.safetensors'},
+            r'teacher is .*best.safetensors, which stage 1 does not write, as .* \(stage 2\)',
+        ),
+        ({'train_splits': ['some']}, r"data set folder .* has no split 'some': .* \(stage 2\)"),
+        ({'batch_size': 13}, r'12 images to train on: fewer than batch_size 13; .* \(stage 2\)'),
+    ],
+)
+def test_what_a_later_stage_cannot_take_is_told_before_the_first(
+    street: Path,
+    tmp_path: Path,
+    random_network: Any,
+    capsys: pytest.CaptureFixture[str],
+    second: dict[str, object],
+    told: str,
+) -> None:
+    output, two = tmp_path / 'out', tmp_path / 'two.safetensors'
+    info = replace(random_network[1], label_set=LabelSet(('a', 'b'), ((1, 1, 1), (2, 2, 2))))
+    save_weights(two, create_model(info.model, 2, **info.options), info)
+    # Of an earlier run, whose files a new one removes.
+    (output / 'stage1').mkdir(parents=True)
+    (output / 'stage1' / 'best.safetensors').write_bytes(two.read_bytes())
+    named = {
+        key: value.format(two=two, output=output) if isinstance(value, str) else value
+        for key, value in second.items()
+    }
+    config = recipe(tmp_path, holdout=0.0, stages=[{}, named])
+    line = fails(capsys, '--config', config, '--data', street, '--output', output)
+    assert re.fullmatch(f'spssn: {told}', line)
+    assert list(output.glob('**/*.*')) == [output / 'stage1' / 'best.safetensors']
+
+
+def test_a_later_stage_is_taught_by_what_a_former_one_writes(
+    street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / 'out'
+    taught = {'init': 'spssn_street', 'teacher': f'{output}/stage1/best.safetensors'}
+    taught |= {'options': read_info('spssn_street').options}
+    config = recipe(tmp_path, epochs=1, auxiliary_weight=0.4, stages=[{}, taught])
+    assert train(config, street, output) == 0
+    assert f'taught by {output}/stage1/best.safetensors\n' in capsys.readouterr().out
 
 
 TWO = """
