@@ -139,7 +139,7 @@ def _listed_images(root: Path, list_path: Path) -> list[Path]:
     """Return the frames that a split list names: a stem or a path first on each line."""
     by_stem = {path.stem: path for path in _unsplit_images(root)}
     images = []
-    for line in read_plain(list_path).decode(errors='replace').splitlines():
+    for line in read_plain(list_path).decode('utf-8-sig', errors='replace').splitlines():
         if not line.strip():
             continue
         name = Path(line.split()[0])

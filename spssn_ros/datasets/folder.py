@@ -87,7 +87,9 @@ def _split(path: Path, split: str, label_set: LabelSet) -> list[Sample]:
 
 
 def _stems(file: Path) -> list[str]:
-    names = [line.strip() for line in read_plain(file).decode(errors='replace').splitlines()]
+    # Editors on Windows begin a file with a mark, which is no part of the first name.
+    text = read_plain(file).decode('utf-8-sig', errors='replace')
+    names = [line.strip() for line in text.splitlines()]
     images = _IMAGE_SUFFIXES
     return [n.rpartition('.')[0] if n.lower().endswith(images) else n for n in names if n]
 
@@ -112,7 +114,10 @@ def _samples(folder: Path, label_set: LabelSet, only: Iterable[str] | None = Non
             continue
         label = folder / 'labels' / f'{image.stem}.png'
         if not label.is_file():
-            raise DatasetError(f'image {image} has no label; expected {label}')
+            raise DatasetError(
+                f'image {image} has no label; expected {label}; draw it, or name the labelled '
+                'frames in a list such as train.txt'
+            )
         samples.append(Sample(image.stem, image, label, LabelFormat.CLASSES, label_set))
     if not samples and wanted is None:
         raise DatasetError(f'folder {folder / "images"} holds no PNG or JPEG image')

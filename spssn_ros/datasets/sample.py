@@ -116,7 +116,8 @@ def _class_labels(path: Path, label_set: LabelSet) -> NDArray[np.uint8]:
     strange = ids_beyond(stored, len(label_set) - 1)
     if strange:
         raise DatasetError(
-            f'label ids {strange} are beyond the class list, 0..{len(label_set) - 1} and void 255'
+            f'label ids {strange} are beyond the class list, 0..{len(label_set) - 1} and void '
+            '255; name their classes there, or make them 255'
         )
     return stored
 

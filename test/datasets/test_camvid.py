@@ -115,7 +115,7 @@ def test_split_lists_divide_the_original_layout(tmp_path: Path) -> None:
     for name in ('a', 'b', 'c', 'd'):
         write(tmp_path / 'images' / f'{name}.png', RGB)
         write(tmp_path / 'labels' / f'{name}_L.png', COLORS)
-    (tmp_path / 'train.txt').write_text('d\na\n\n')
+    (tmp_path / 'train.txt').write_bytes(b'\xef\xbb\xbfd\r\na\n\n')
     (tmp_path / 'val.txt').write_text('/SegNet/CamVid/val/c.png /SegNet/CamVid/valannot/c.png\n')
     assert stems(tmp_path, 'train') == ['a', 'd']
     assert stems(tmp_path, 'val') == ['c']

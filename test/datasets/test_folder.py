@@ -75,6 +75,10 @@ def test_splits_are_lists_of_stems(root: Path) -> None:
     for stem in ('a', 'b.v2', 'c'):
         write_frame(root, stem)
     (root / 'train.txt').write_text('c.png\nb.v2\n\n')
+    # As editors on Windows write it.
+    (root / 'night.txt').write_bytes(b'\xef\xbb\xbfa\r\nc\r\n')
+    assert stems(root, 'night') == ['a', 'c']
+    (root / 'night.txt').unlink()
     (root / 'val.txt').write_text('d\n')
     assert stems(root, 'train') == ['b.v2', 'c']
     with pytest.raises(DatasetError, match=r"val\.txt names frame 'd', which images/ does not"):
@@ -122,7 +126,9 @@ def test_what_is_missing_is_named(root: Path) -> None:
     ):
         find_folder(root)
     (root / 'labels' / 'a.png').unlink()
-    with pytest.raises(DatasetError, match=r'a\.jpg has no label; expected .*/labels/a\.png$'):
+    with pytest.raises(
+        DatasetError, match=r'a\.jpg has no label; expected .*/labels/a\.png; draw it, or'
+    ):
         find_folder(root)
     (root / 'classes.txt').unlink()
     with pytest.raises(DatasetError, match=r'cannot read class list .*classes\.txt: No such file'):
