@@ -174,6 +174,14 @@ class TrainConfig:
         for name in ('epochs', 'batch_size', 'val_every', 'workers'):
             if getattr(self, name) < 1:
                 raise ConfigError(f'{name} is {getattr(self, name)}; give at least 1')
+        # What both NumPy and PyTorch take.
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f'seed is {self.seed}; give 0 to 2**63 - 1')
+        if self.options.keys() & {'name', 'num_classes'}:
+            raise ConfigError(
+                f'options is {self.options}; leave out name and num_classes, which the key model '
+                'and the data set decide'
+            )
         if self.precision is Precision.INT8:
             raise ConfigError(
                 "precision is 'int8', which is none to train in; give another, and run `spssn "
@@ -193,7 +201,7 @@ class TrainConfig:
                 f'input_size is {list(self.input_size)}; give at least 32 a side, or [0, 0] for '
                 'none'
             )
-        if not 0 < self.scale[0] <= self.scale[1]:
+        if not 0 < self.scale[0] <= self.scale[1] < math.inf:
             raise ConfigError(f'scale is {list(self.scale)}; give [lowest, highest], above 0')
         for name in ('learning_rate', 'teacher_weight', 'teacher_scale'):
             if not 0 < getattr(self, name) < math.inf:
@@ -215,8 +223,10 @@ class TrainConfig:
             'poly_power',
             'class_weight_power',
         ):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f'{name} is {getattr(self, name)}; give 0 or more')
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(
+                    f'{name} is {getattr(self, name)}; give a finite value, 0 or more'
+                )
         for name in ('dusk', 'shadows', 'degrade'):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f'{name} is {getattr(self, name)}; give a probability, 0 to 1')

@@ -68,7 +68,7 @@ class Curve:
         """Add an epoch: `epoch` and numbers, '' for none; on the disk when this returns."""
         new = not self.path.exists()
         with self.path.open('a', newline='', encoding='utf-8') as file:
-            writer = csv.DictWriter(file, row)
+            writer = csv.DictWriter(file, row, lineterminator='\n')
             if new:
                 writer.writeheader()
             writer.writerow(row)

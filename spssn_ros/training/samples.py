@@ -26,8 +26,8 @@ from spssn_ros.datasets import sample as dataset
 from spssn_ros.datasets.camvid import find_camvid
 from spssn_ros.datasets.cityscapes import find_cityscapes
 from spssn_ros.datasets.folder import find_folder, read_label_set
-from spssn_ros.errors import ConfigError
-from spssn_ros.labels import CAMVID, CITYSCAPES, LabelSet
+from spssn_ros.errors import ConfigError, DatasetError
+from spssn_ros.labels import CAMVID, CITYSCAPES, UNKNOWN, LabelSet
 from spssn_ros.synthetic import StreetScene
 from spssn_ros.training.augment import Sample
 from spssn_ros.training.config import DataSet, TrainConfig
@@ -135,6 +135,22 @@ def check_enough(config: TrainConfig, data: TrainingData) -> None:
         )
 
 
+def check_labelled(data: TrainingData) -> None:
+    """Check that there is something to learn, and to score on; stops at the first label.
+
+    Raises:
+        DatasetError: all images to train on, to validate on or held out are void.
+
+    """
+    parts = (data.train, 'to train on'), (data.val, 'to validate on'), (data.holdout, 'held out')
+    for samples, what in parts:
+        if samples and not any((labels != UNKNOWN).any() for _, labels in samples):
+            raise DatasetError(
+                f'of the images {what} ({len(samples)}) every pixel is void (255, or black in '
+                'colours); draw their labels, or name others in the recipe'
+            )
+
+
 def hold_out(
     frames: Sequence[Frame], part: float, sequences: Sequence[str]
 ) -> tuple[list[Frame], list[Frame]]:
@@ -165,9 +181,9 @@ def hold_out(
         out.update(stems[kept:])
     if part and not out:
         raise ConfigError(
-            f'holdout {part} leaves no frame out: the {len(by_sequence)} sequences of '
-            f'{len(frames)} frames are too short; give more, or name whole ones in '
-            'holdout_sequences'
+            f'holdout {part} leaves no frame out: the {len(by_sequence)} sequences (what comes '
+            f'before the last _ of a name) of {len(frames)} frames are too short; give more, or '
+            'name whole ones in holdout_sequences'
         )
     train = [frame for frame in frames if frame.stem not in out]
     return train, [frame for frame in frames if frame.stem in out]

@@ -20,6 +20,7 @@ and the recipe are metadata.
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,10 @@ def _check(counters: dict[str, Any], state: RunState) -> None:
     for key in WEIGHTS_KEYS:
         digest, digest_now = counters.get(_digest_key(key)), state.counters[_digest_key(key)]
         changed += _changed_weights(key, before[key], now[key], digest, digest_now)
+    now_classes = state.counters['classes']
+    # A state of an older version does not know its classes.
+    pairs = zip_longest(counters.get('classes') or now_classes, now_classes, fillvalue='')
+    changed += [f'class {i} was {a!r} and is {b!r}' for i, (a, b) in enumerate(pairs) if a != b]
     if changed:
         text = '; '.join(changed)
         if before['epochs'] != now['epochs']:

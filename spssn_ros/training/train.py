@@ -42,7 +42,7 @@ from spssn_ros.training.loss_log import LossLog
 from spssn_ros.training.losses import training_loss
 from spssn_ros.training.optimizer import make_optimizer, set_learning_rate
 from spssn_ros.training.repeated_step import RepeatedStep, can_repeat
-from spssn_ros.training.samples import TrainingData, check_enough
+from spssn_ros.training.samples import TrainingData, check_enough, check_labelled
 from spssn_ros.training.schedule import WeightAverage, poly_factor
 from spssn_ros.training.state import (
     RunState,
@@ -73,6 +73,7 @@ class Trainer:
     Raises:
         ConfigError: fewer training images than the batch size, or a recipe that does not fit the
             network, the data or the device.
+        DatasetError: no image that is trained or scored on has a label.
 
     """
 
@@ -86,6 +87,7 @@ class Trainer:
         processes: Processes | None = None,
     ) -> None:
         check_enough(config, data)
+        check_labelled(data)
         self.config, self.data, self.output = config, data, output
         self.recipe = recipe or {}
         self.device = device or torch.device('cuda' if torch.cuda.is_available() else 'cpu')
@@ -277,7 +279,13 @@ class Trainer:
         }
 
     def _state(self) -> RunState:
-        counters = {'best': self.best, 'seconds': self.seconds, **self.digests, **self._facts()}
+        counters = {
+            'best': self.best,
+            'seconds': self.seconds,
+            'classes': list(self.data.label_set.names),
+            **self.digests,
+            **self._facts(),
+        }
         return RunState(
             self.config, self.model, self.average, self.optimizer, self.scaler, counters
         )

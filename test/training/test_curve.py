@@ -77,8 +77,10 @@ def test_a_table_that_went_begins_again_and_goes_on(tmp_path: Path) -> None:
     with (tmp_path / 'curve.csv').open('a') as file:
         file.write('5,0.')
     record(tmp_path, 3, range(4, 6)).close()
-    lines = (tmp_path / 'curve.csv').read_text().splitlines()
-    assert [line.split(',')[0] for line in lines] == ['epoch', '3', '4', '5']
+    content = (tmp_path / 'curve.csv').read_bytes()
+    assert [line.split(b',')[0] for line in content.splitlines()] == [b'epoch', b'3', b'4', b'5']
+    # All lines end alike, those from before too.
+    assert b'\r' not in content
     assert (tmp_path / 'curve.png').exists()
 
 

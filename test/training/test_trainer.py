@@ -28,7 +28,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from spssn_ros.errors import ConfigError, TrainingError, WeightsError
+from spssn_ros.errors import ConfigError, DatasetError, TrainingError, WeightsError
 from spssn_ros.evaluation import ConfusionMatrix
 from spssn_ros.evaluation.distributed import Processes
 from spssn_ros.inference import Segmenter
@@ -333,6 +333,23 @@ def test_a_state_of_another_recipe_is_refused(
         trainer(tmp_path, **values).run(resume=True)
 
 
+@pytest.mark.parametrize(
+    ('names', 'reason'),
+    [
+        (('light', 'dark'), r"class 0 was 'dark' and is 'light'; class 1 was 'light' and is 'da"),
+        (('dark', 'light', 'grey'), r"class 2 was '' and is 'grey'\); train to another --output"),
+    ],
+)
+def test_a_state_of_other_classes_is_refused(
+    unbroken: Path, tmp_path: Path, names: tuple[str, ...], reason: str
+) -> None:
+    (tmp_path / 'state.safetensors').write_bytes((unbroken / 'state.safetensors').read_bytes())
+    classes = LabelSet(names, tuple((i, i, i) for i in range(len(names))))
+    run = Trainer(tiny(), TrainingData(classes, TRAIN, VAL), tmp_path)
+    with pytest.raises(WeightsError, match=rf'cannot be resumed from \({reason}'):
+        run.run(resume=True)
+
+
 @pytest.mark.parametrize('content', [b'', b'no state at all', None])
 def test_a_damaged_state_is_refused(unbroken: Path, tmp_path: Path, content: bytes | None) -> None:
     data = (unbroken / 'state.safetensors').read_bytes()
@@ -448,6 +465,17 @@ def test_every_image_is_seen_once_an_epoch(tmp_path: Path) -> None:
 def test_too_few_images(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r'^1 images to train on: fewer than batch_size 2; '):
         Trainer(tiny(), TrainingData(LABELS, TRAIN[:1]), tmp_path)
+
+
+def test_images_of_which_none_has_a_label_are_refused(tmp_path: Path) -> None:
+    void = [(image, np.full_like(labels, 255)) for image, labels in TRAIN]
+    for data, text in (
+        (TrainingData(LABELS, void, VAL), r'of the images to train on \(6\) every pixel is void'),
+        (TrainingData(LABELS, TRAIN, void[:2]), r'of the images to validate on \(2\) every pixel'),
+        (TrainingData(LABELS, TRAIN, VAL, void[:1]), r'of the images held out \(1\) every pixel'),
+    ):
+        with pytest.raises(DatasetError, match=text):
+            Trainer(tiny(), data, tmp_path)
 
 
 def test_the_loss_weighs_classes_and_leaves_void_out(tmp_path: Path) -> None:
