@@ -26,6 +26,7 @@ import sys
 from typing import Any
 
 from spssn_ros.missing import explain_import
+from spssn_ros.nodes.arguments import wants_help
 from spssn_ros.nodes.dds import set_up_process
 from spssn_ros.nodes.log_folder import find_log_folder
 from spssn_ros.stdout import go_on_without_reader
@@ -62,6 +63,8 @@ def _start(module: str, interrupted: int) -> int:
     set_up_process()
     find_log_folder()
     try:
+        if wants_help(module, sys.argv[1:]):
+            return 0
         node = importlib.import_module(f'spssn_ros.nodes.{module}')
     except ImportError as error:
         print(f'{module}: {explain_import(error, ros=True)}', file=sys.stderr)
