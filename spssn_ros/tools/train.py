@@ -95,13 +95,13 @@ def run(args: argparse.Namespace) -> int:
     outputs = [stage_folder(args.output, n, len(stages)) for n in range(1, len(stages) + 1)]
     if not args.resume:
         check_weights_stay(stages, outputs)
-    # Better now than after all images have been read, or after hours of former stages.
-    check_stages(stages, folders, outputs)
     device = _device(args.device)
     with join_processes() as processes:
         if processes.is_first:
-            # Not after all images have been read.
+            # Before anything is read.
             check_folder_target(args.output)
+        # Better now than after all images have been read, or after hours of former stages.
+        check_stages(stages, folders, outputs)
         former: Path | None = None
         for number, (config, data) in enumerate(zip(stages, folders, strict=True)):
             config = starting_from(config, former)
