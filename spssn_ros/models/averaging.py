@@ -49,8 +49,7 @@ def average_weights(names: Sequence[str | os.PathLike[str]]) -> tuple[Network, W
     models, infos = zip(*map(load_weights, names), strict=True)
     first: WeightsInfo = infos[0]
     for name, info in zip(names[1:], infos[1:], strict=True):
-        for what in ('model', 'options', 'label_set', 'normalisation'):
-            here, there = getattr(info, what), getattr(first, what)
+        for (what, here), there in zip(_facts(info).items(), _facts(first).values(), strict=True):
             if here != there:
                 raise ConfigError(
                     f'{name} has {what} {here} and {names[0]} has {there}; only weights of the '
@@ -70,3 +69,14 @@ def average_weights(names: Sequence[str | os.PathLike[str]]) -> tuple[Network, W
     )
     model: Network = models[0]
     return model, info
+
+
+def _facts(info: WeightsInfo) -> dict[str, object]:
+    """Return what must be equal, by name."""
+    return {
+        'model': info.model,
+        'options': info.options,
+        'classes': ', '.join(info.label_set.names),
+        'palette': info.label_set.palette,
+        'normalisation': info.normalisation,
+    }

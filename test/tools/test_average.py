@@ -87,7 +87,7 @@ def test_every_value_is_the_mean(
                 info,
                 label_set=LabelSet(info.label_set.names[::-1], info.label_set.palette),
             ),
-            'label_set',
+            'classes bicyclist, .* and .* has sky,',
         ),
     ],
 )
