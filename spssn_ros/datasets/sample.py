@@ -48,6 +48,9 @@ class LabelFormat(Enum):
     """The sample's own label set: ids with 255 void, or its palette's colours with black void."""
 
 
+_TURNED = ' (the orientation in EXIF data is not applied; store the pixels as they are shown)'
+
+
 @dataclass(frozen=True)
 class Sample:
     """One labelled frame; image and label are files of the same size.
@@ -134,5 +137,7 @@ def read_pair(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         raise DatasetError(
             f'image {sample.image_path} is {image.shape[1]}x{image.shape[0]} but its label '
             f'{sample.label_path} is {labels.shape[1]}x{labels.shape[0]}; they must be equal'
+            + _TURNED
+            * (image.shape[:2] == labels.shape[::-1])
         )
     return image, labels

@@ -61,6 +61,17 @@ def test_images_and_labels_of_one_folder(root: Path) -> None:
     np.testing.assert_array_equal(labels, LABELS)
 
 
+def test_labels_of_a_photo_as_it_is_shown_are_refused_with_the_cause(root: Path) -> None:
+    write_frame(root, 'a')
+    for labels, cause in (
+        (LABELS.T.copy(), r' \(the orientation in EXIF data is not applied; store the pixels as'),
+        (LABELS[:, :1].copy(), '$'),
+    ):
+        cv2.imwrite(str(root / 'labels' / 'a.png'), labels)
+        with pytest.raises(DatasetError, match=rf'they must be equal{cause}'):
+            read_pair(find_folder(root)[0])
+
+
 def test_splits_are_folders(root: Path) -> None:
     for split, stem in (('train', 'c'), ('val', 'a'), ('night', 'b')):
         write_frame(root / split, stem)
