@@ -33,10 +33,22 @@ def class_shares(samples: Sequence[Sample], classes: int) -> NDArray[np.float64]
     return counts[:classes] / max(1, counts[:classes].sum())
 
 
-def class_weights(config: TrainConfig, data: TrainingData) -> Tensor:
-    """Return the weights, (classes,) float32; see `ClassWeights`."""
+def class_weights(config: TrainConfig, data: TrainingData) -> tuple[Tensor, str]:
+    """Return the weights, (classes,) float32, see `ClassWeights`, and a sentence on what is amiss.
+
+    The sentence names the classes that do not occur, where frequencies count; '' for none.
+    """
     n = len(data.label_set)
     if config.class_weights is ClassWeights.NONE:
-        return torch.ones(n)
-    weights = (1 / np.log(1.02 + class_shares(data.train, n))) ** config.class_weight_power
-    return torch.from_numpy(weights).float()
+        return torch.ones(n), ''
+    shares = class_shares(data.train, n)
+    weights = (1 / np.log(1.02 + shares)) ** config.class_weight_power
+    missing = [name for name, share in zip(data.label_set.names, shares, strict=True) if not share]
+    note = ''
+    if missing:
+        # Masks of 0 and 255 are usual elsewhere.
+        note = (
+            f'note: no image to train on has a pixel of {", ".join(missing)} (in label images, '
+            '255 is void)'
+        )
+    return torch.from_numpy(weights).float(), note

@@ -70,6 +70,12 @@ def _check(config: TrainConfig, folder: Path | None, sources: '_Sources') -> Lab
     """Check one stage; return its classes."""
     data = read_data(replace(config, in_memory=False), folder, quiet=True)
     check_enough(config, data)
+    strange = [name for name in config.paste_classes if name not in data.label_set.names]
+    if config.paste and strange:
+        raise ConfigError(
+            f'paste_classes has {strange[0]!r}, but the classes are '
+            f'{", ".join(data.label_set.names)}'
+        )
     found = {key: sources.find(key, getattr(config, key)) for key in WEIGHTS_KEYS}
     check_initial(config, data.label_set, found['init'])
     if found['teacher'] is not None:

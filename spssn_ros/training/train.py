@@ -114,7 +114,8 @@ class Trainer:
         self.optimizer = make_optimizer(self.model, config, repeated)
         networks = [self.model, self.teacher.network] if self.teacher else [self.model]
         self.repeated = RepeatedStep(self._take, networks) if repeated else None
-        self.loss_weights = class_weights(config, data).to(self.device)
+        weights, self.missing = class_weights(config, data)
+        self.loss_weights = weights.to(self.device)
         self.epoch, self.best, self.seconds = 0, -1.0, 0.0
 
     def run(self, resume: bool = False) -> float:
@@ -143,7 +144,7 @@ class Trainer:
             self.beginning = changed_surroundings(counters, self._facts())
         curve = Curve(self.output, self.epoch) if first else None
         taught = self.teacher.sentence if self.teacher else ''
-        for note in (self.beginning, taught, curve.note if curve else ''):
+        for note in (self.beginning, taught, self.missing, curve.note if curve else ''):
             if note and first:
                 print(note)
         iterations, saved = len(self.batches), -math.inf

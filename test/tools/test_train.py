@@ -309,6 +309,10 @@ def test_weights_that_a_new_run_would_remove_are_refused(
             r'teacher is .*best.safetensors, which stage 1 does not write, as .* \(stage 2\)',
         ),
         ({'train_splits': ['some']}, r"data set folder .* has no split 'some': .* \(stage 2\)"),
+        (
+            {'paste': 1, 'paste_classes': ['lorry']},
+            r"paste_classes has 'lorry', but the classes are sky, .*, bicyclist \(stage 2\)",
+        ),
         ({'batch_size': 13}, r'12 images to train on: fewer than batch_size 13; .* \(stage 2\)'),
     ],
 )

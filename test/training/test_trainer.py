@@ -411,6 +411,18 @@ def test_without_validation_only_the_last_weights_are_written(tmp_path: Path) ->
     assert curve(tmp_path)[0]['val_miou'] == ''
 
 
+def test_classes_without_a_pixel_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # As in masks of 0 and 255.
+    masks = [(image, np.where(labels == 1, 255, labels)) for image, labels in TRAIN]
+    Trainer(tiny(epochs=1), TrainingData(LABELS, masks), tmp_path).run()
+    told = 'note: no image to train on has a pixel of light (in label images, 255 is void)\n'
+    assert told in capsys.readouterr().out
+    Trainer(tiny(epochs=1), TrainingData(LABELS, TRAIN), tmp_path).run()
+    assert 'note' not in capsys.readouterr().out
+
+
 def test_class_weights(tmp_path: Path) -> None:
     # Three quarters of the labelled pixels are of class 0, none of class 2.
     labels = np.array([[0] * 6 + [1] * 2 + [255] * 8] * 16, np.uint8)
