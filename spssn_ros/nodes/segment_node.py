@@ -137,6 +137,7 @@ class SegmentNode(LifecycleNode):
 
     def stop(self) -> bool:
         """End the inference thread; return whether it ended within half a second."""
+        # Not closed, which would wait for a middleware that hangs.
         self._gate.is_open = False
         return self._worker.stop(timeout_s=0.5)
 
