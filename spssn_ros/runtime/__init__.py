@@ -18,7 +18,11 @@ from spssn_ros.runtime.gate import Gate
 from spssn_ros.runtime.interrupts import lost_interrupts_raised_again
 from spssn_ros.runtime.mailbox import Mailbox, SlotCounts
 from spssn_ros.runtime.map_ahead import map_ahead
-from spssn_ros.runtime.memory import give_back_freed_memory, keep_freed_memory
+from spssn_ros.runtime.memory import (
+    give_back_freed_memory,
+    keep_all_freed_memory,
+    keep_freed_memory,
+)
 from spssn_ros.runtime.sample import EvenSample
 from spssn_ros.runtime.statistics import Durations, Pace, Percentiles, Rate
 from spssn_ros.runtime.worker import Worker
@@ -35,6 +39,7 @@ __all__ = [
     'SlotCounts',
     'Worker',
     'give_back_freed_memory',
+    'keep_all_freed_memory',
     'keep_freed_memory',
     'lost_interrupts_raised_again',
     'map_ahead',

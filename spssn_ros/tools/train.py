@@ -24,6 +24,7 @@ import torch
 from spssn_ros.errors import ConfigError, DeviceError
 from spssn_ros.evaluation.distributed import Processes, join_processes
 from spssn_ros.files import check_folder_target
+from spssn_ros.runtime import keep_all_freed_memory
 from spssn_ros.training.checkpoint import forget_run
 from spssn_ros.training.config import TrainConfig
 from spssn_ros.training.recipe import (
@@ -127,6 +128,8 @@ def _train(
         'machine': _machine(device),
     }
     trainer = Trainer(config, samples, output, recipe, device, processes)
+    if trainer.device.type == 'cpu':
+        keep_all_freed_memory()
     if processes.is_first and not args.resume:
         # Now that nothing more is known to stand in the way of a new run.
         for folder in later:

@@ -20,7 +20,12 @@ import sys
 
 import pytest
 
-from spssn_ros.runtime import give_back_freed_memory, keep_freed_memory, memory
+from spssn_ros.runtime import (
+    give_back_freed_memory,
+    keep_all_freed_memory,
+    keep_freed_memory,
+    memory,
+)
 
 CODE = """
 import array, resource, sys
@@ -37,6 +42,22 @@ for number in range(20):
     for size in (2 << 20, 6 << 20):
         blocks = [bytearray(data[:size]), bytearray(data[:size])]
         del blocks
+print(faults() - before)
+"""
+
+STEPS_CODE = """
+import resource, sys
+from spssn_ros.runtime import keep_all_freed_memory
+if sys.argv[1] == 'keep':
+    assert keep_all_freed_memory()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+# Above the 32 MiB beyond which malloc maps each block anew, whatever its threshold.
+for number in range(6):
+    if number == 3:
+        before = faults()
+    blocks = [bytearray(b'x') * (80 << 20) for _ in range(2)]
+    del blocks
 print(faults() - before)
 """
 
@@ -108,6 +129,13 @@ def test_large_blocks_are_used_again_without_a_page_fault() -> None:
 
 
 @WITH_GLIBC
+def test_what_a_step_of_training_takes_is_used_again_without_a_page_fault() -> None:
+    # Six blocks of 80 MiB: 122 880 pages, if each came fresh.
+    assert run(STEPS_CODE, 'default') > 50_000
+    assert run(STEPS_CODE, 'keep') < 500
+
+
+@WITH_GLIBC
 def test_threads_do_not_each_keep_an_images_memory() -> None:
     # Images of 20 MiB in twelve threads.
     assert run(THREADS_CODE, 'keep') < 70
@@ -122,4 +150,5 @@ def test_memory_between_what_stays_is_given_back() -> None:
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory.ctypes, 'CDLL', lambda name: object())
     assert not keep_freed_memory()
+    assert not keep_all_freed_memory()
     give_back_freed_memory()

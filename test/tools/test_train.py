@@ -14,6 +14,7 @@
 """`spssn train` as its users run it: killed, resumed, staged, by two processes, on bad input."""
 
 import csv
+import ctypes
 import os
 import re
 import signal
@@ -397,6 +398,40 @@ def test_two_processes_train_as_one(street: Path, tmp_path: Path) -> None:
     for key, value in first.items():
         torch.testing.assert_close(second[key], value, rtol=1e-2, atol=2e-3)
     assert read_info(tmp_path / 'two' / 'last.safetensors').recipe['processes'] == 2
+
+
+# After training, blocks as large as a step's, twice each.
+FAULTS = """
+import resource, sys
+from spssn_ros.tools.main import main
+
+assert main() == 0
+for number in range(2):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    block = bytearray(b'x') * (80 << 20)
+    del block
+print('faults', resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), 'mallopt'), reason='the C library has no mallopt'
+)
+def test_training_on_the_cpu_keeps_a_steps_memory(street: Path, tmp_path: Path) -> None:
+    config = recipe(tmp_path, epochs=1)
+    words = ['train', '--config', config, '--data', street, '--output', tmp_path / 'run']
+    words = [*words, '--device', 'cpu']
+    done = subprocess.run(
+        [sys.executable, '-c', FAULTS, *map(str, words)],
+        env={name: value for name, value in ENVIRONMENT.items() if 'MALLOC_' not in name},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = re.search(r'faults (\d+)', done.stdout)
+    assert found is not None
+    # 20 480 pages, if the block came fresh.
+    assert int(found[1]) < 500
 
 
 def fails(capsys: pytest.CaptureFixture[str], *words: object) -> str:
