@@ -16,6 +16,7 @@
 import dataclasses
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +63,8 @@ class WeightsInfo:
         recipe: how it was trained (data, command, epochs, seed, hardware, ...).
         scores: fractions in [0, 1], with the split they were measured on.
         licence: note on the licence of weights and data.
+        int8_size: (width, height) in pixels of the frames for which the file holds the network in
+            8-bit integers, too; None without. Read only: it comes with the graph.
 
     Raises:
         ConfigError: an input size without pixels, or with more than any camera has, or a
@@ -78,6 +81,7 @@ class WeightsInfo:
     recipe: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)
     licence: str = ''
+    int8_size: tuple[int, int] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not 1 <= min(self.input_size) <= max(self.input_size) <= _MAX_SIDE:
@@ -93,7 +97,7 @@ class WeightsInfo:
     def to_metadata(self) -> dict[str, str]:
         """Return the safetensors metadata: JSON text by key."""
         values = dataclasses.asdict(self)
-        del values['label_set']
+        del values['label_set'], values['int8_size']
         values |= {'classes': self.label_set.names, 'palette': self.label_set.palette}
         return {'format': FORMAT} | {key: json.dumps(value) for key, value in values.items()}
 
@@ -116,9 +120,22 @@ class WeightsInfo:
             normalisation=Normalisation(
                 tuple(value['normalisation']['mean']), tuple(value['normalisation']['std'])
             ),
-            input_size=(int(value['input_size'][0]), int(value['input_size'][1])),
+            input_size=_size(value['input_size']),
             temperature=float(value.get('temperature', 1.0)),
             recipe=dict(value.get('recipe', {})),
             scores=dict(value.get('scores', {})),
             licence=str(value.get('licence', '')),
+            int8_size=_int8_size(value.get('int8')),
         )
+
+
+def _int8_size(known: Any) -> tuple[int, int] | None:
+    # What is wrong with the graph is told to who asks for it; the floats do without.
+    try:
+        return _size(known['input_size'])
+    except (LookupError, ValueError, TypeError, OverflowError):
+        return None
+
+
+def _size(sides: Sequence[Any]) -> tuple[int, int]:
+    return int(sides[0]), int(sides[1])

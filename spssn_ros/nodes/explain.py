@@ -75,8 +75,14 @@ class Explainer:
         self._before: dict[str, SlotCounts] = {}
         self._mismatched: dict[str, int] = {}
 
-    def look(self, camera: Camera) -> None:
-        """Tell what has begun since the last look."""
+    def look(self, camera: Camera, would_gain_by_integers: bool = False) -> None:
+        """Tell what has begun since the last look.
+
+        Args:
+            camera: to look at.
+            would_gain_by_integers: whether precision int8 would make its frames faster.
+
+        """
         topic = camera.topic
         pace = camera.statistics.pace
         no_frames = pace.has_stopped()
@@ -122,7 +128,7 @@ class Explainer:
             grace_s=0.0,
             rest_s=REST_S,
         )
-        self._look_at_drops(camera)
+        self._look_at_drops(camera, would_gain_by_integers)
 
     def note_mismatch(self, topic: str) -> None:
         """Have `look_at_qos` look at a topic: somebody's QoS on it does not match this node's."""
@@ -213,7 +219,7 @@ class Explainer:
             return ''
         return f' (images are on {", ".join(others[:5])}{", ..." if len(others) > 5 else ""})'
 
-    def _look_at_drops(self, camera: Camera) -> None:
+    def _look_at_drops(self, camera: Camera, would_gain_by_integers: bool) -> None:
         counts = self._counts(camera)
         before = self._before.get(camera.name, SlotCounts())
         received = counts.received - before.received
@@ -231,7 +237,9 @@ class Explainer:
             share > 0.05,
             f'{camera.topic}: {share:.0%} of the frames are replaced by newer ones before their '
             f'turn, because a frame takes {work_ms:.0f} ms; lower the camera rate, set max_rate, '
-            'or give a smaller input_size or lighter weights',
+            'or give a smaller input_size or lighter weights'
+            + ', or start the node with precision int8, which these weights hold and this CPU is '
+            'faster with' * would_gain_by_integers,
             rest_s=REST_S,
         )
 

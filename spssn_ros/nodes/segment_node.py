@@ -289,9 +289,10 @@ class SegmentNode(LifecycleNode):
         for camera in self._cameras.values():
             camera.look_for_mismatches()
         self._explainer.look_at_qos()
-        if self._gate.is_open:
+        pipeline = self._pipeline
+        if self._gate.is_open and pipeline is not None:
             for camera in self._cameras.values():
-                self._explainer.look(camera)
+                self._explainer.look(camera, pipeline.segmenter.would_gain_by_integers)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -52,6 +52,23 @@ def test_bfloat16_where_it_is_faster(
     assert cpu_precision.cpu_precision() is expected
 
 
+@pytest.mark.parametrize(
+    ('capabilities', 'machine', 'expected'),
+    [
+        ({'avx2': True}, 'x86_64', True),
+        ({'avx512_bf16': True, 'amx_bf16': False}, 'x86_64', True),
+        ({'avx512_bf16': True, 'amx_bf16': True}, 'x86_64', False),
+        ({'bf16': True}, 'aarch64', False),
+    ],
+)
+def test_integers_where_they_are_faster(
+    capabilities: dict[str, bool], machine: str, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda: capabilities, raising=False)
+    monkeypatch.setattr(cpu_precision.platform, 'machine', lambda: machine)
+    assert cpu_precision.cpu_prefers_integers() is expected
+
+
 def test_a_torch_that_lists_no_capabilities(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

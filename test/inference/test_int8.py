@@ -24,12 +24,12 @@ import pytest
 import torch
 
 from spssn_ros.errors import ConfigError, WeightsError
-from spssn_ros.inference import InferenceConfig, Segmenter
+from spssn_ros.inference import InferenceConfig, Segmenter, segmenter
 from spssn_ros.inference.config import Precision
 from spssn_ros.inference.fold_bn import fold_batch_norm
 from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.inference.say_once import say_once
-from spssn_ros.models import QuantizedGraph, save_weights
+from spssn_ros.models import QuantizedGraph, load_weights, save_weights
 from spssn_ros.synthetic import StreetScene
 
 backend = pytest.importorskip('spssn_ros.inference.openvino_backend')
@@ -92,6 +92,35 @@ def test_the_graph_serves_its_size(
     # Nobody takes it unasked.
     unasked = Segmenter.from_weights(tmp_path / 'both.safetensors', 'cpu', backend='openvino')
     np.testing.assert_array_equal(unasked(rgb).labels, floats(rgb).labels)
+
+
+def test_who_would_gain_by_the_graph_knows_it(
+    random_network: Any,
+    graph: QuantizedGraph,
+    tmp_path: Path,
+    picture: Paint,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    both = tmp_path / 'both.safetensors'
+    save_weights(both, *random_network, graph)
+
+    def gains(size: tuple[int, int], *options: str, on: bool = True) -> bool:
+        monkeypatch.setattr(segmenter, 'cpu_prefers_integers', lambda: on)
+        engine = Segmenter.from_weights(both, 'cpu', *options, input_size='native')
+        assert not engine.would_gain_by_integers, 'before a frame'
+        engine(picture(*size))
+        return engine.would_gain_by_integers
+
+    assert gains(SIZE, 'auto', 'openvino')
+    assert not gains(SIZE, 'auto', 'openvino', on=False)
+    assert not gains((80, 64), 'auto', 'openvino'), 'the graph is for another size'
+    assert not gains(SIZE, 'auto', 'torch'), 'which computes no integers'
+    assert not gains(SIZE, 'int8'), 'it has them'
+    # What is written without the graph does not speak of it.
+    info = load_weights(both)[1]
+    assert info.int8_size == SIZE
+    save_weights(tmp_path / 'floats.safetensors', random_network[0], info)
+    assert load_weights(tmp_path / 'floats.safetensors')[1].int8_size is None
 
 
 @pytest.mark.parametrize('name', ['spssn_camvid', 'spssn_camvid_fast'])

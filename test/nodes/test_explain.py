@@ -146,6 +146,23 @@ def test_drops_about_the_limit_are_told_once(monkeypatch: pytest.MonkeyPatch) ->
     assert look(10, dropped=[3]) == 2
 
 
+@pytest.mark.parametrize('gain', [True, False])
+def test_who_drops_frames_is_told_of_integers_where_they_help(
+    gain: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, explainer, camera = start(monkeypatch)
+    counts = SlotCounts()
+    monkeypatch.setattr(explainer, '_counts', lambda camera: counts)
+    for _ in range(5):
+        node.now += 1
+        camera.statistics.pace.tick()
+        counts = SlotCounts(counts.received + 30, counts.dropped + 15)
+        explainer.look(camera, gain)
+    (told,) = node.told
+    more = ', or start the node with precision int8, which these weights hold and this CPU is '
+    assert told.endswith('lighter weights' + f'{more}faster with' * gain)
+
+
 def test_a_silent_driver_is_told_the_setting_that_its_distribution_reads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
