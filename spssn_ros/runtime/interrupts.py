@@ -11,10 +11,11 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Ctrl-C that a library's callback has swallowed is raised again."""
+"""Signals end a command in order: what a library swallows comes again, SIGTERM as an exception."""
 
 import _thread
 import contextlib
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -57,3 +58,24 @@ def lost_interrupts_raised_again() -> Iterator[None]:
             timer.cancel()
         # Python notes that of an exec, and nothing but another one makes it forget.
         exec('')
+
+
+@contextlib.contextmanager
+def sigterm_raised() -> Iterator[None]:
+    """Have SIGTERM raise SystemExit (143) in the main thread, where it would end Python at once.
+
+    So what is half-written is removed, as after Ctrl-C. A handler that is there already stays.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

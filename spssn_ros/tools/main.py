@@ -26,7 +26,7 @@ from spssn_ros.errors import SpssnError
 from spssn_ros.files import explain
 from spssn_ros.image_file import silence_decoders
 from spssn_ros.missing import explain_import
-from spssn_ros.runtime import lost_interrupts_raised_again
+from spssn_ros.runtime import lost_interrupts_raised_again, sigterm_raised
 from spssn_ros.tools import (
     average,
     benchmark,
@@ -90,7 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         Ctrl-C.
 
     Raises:
-        SystemExit: a usage error, with 2; after --help and --version, with 0.
+        SystemExit: a usage error, with 2; after --help and --version, with 0; after SIGTERM, with
+            143.
 
     """
     words = list(sys.argv[1:] if argv is None else argv)
@@ -104,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args.debug:
         silence_decoders()
     try:
-        with lost_interrupts_raised_again():
+        with lost_interrupts_raised_again(), sigterm_raised():
             status: int = args.func(args)
     except (SpssnError, OSError, ImportError) as error:
         if args.debug:

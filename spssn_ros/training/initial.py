@@ -20,7 +20,14 @@ from torch import Tensor
 
 from spssn_ros.errors import ConfigError
 from spssn_ros.labels import LabelSet
-from spssn_ros.models import Network, WeightsInfo, create_model, find_weights, load_weights
+from spssn_ros.models import (
+    Network,
+    Normalisation,
+    WeightsInfo,
+    create_model,
+    find_weights,
+    load_weights,
+)
 from spssn_ros.training.config import TrainConfig
 
 
@@ -31,7 +38,7 @@ def initial_network(config: TrainConfig, label_set: LabelSet) -> tuple[Network, 
     auxiliary heads, which weights files do not hold.
 
     Raises:
-        ConfigError: the weights are of another network.
+        ConfigError: the weights are of another network or normalisation.
         WeightsError: the file is missing or not one.
 
     """
@@ -59,7 +66,7 @@ def check_initial(
         source: path, network (on any device, also meta) and info of the weights to start from.
 
     Raises:
-        ConfigError: no such network, or the weights are of another one.
+        ConfigError: no such network, or the weights are of another one or normalisation.
 
     """
     with torch.device('meta'):
@@ -84,6 +91,12 @@ def _kept(
 ) -> tuple[dict[str, Tensor], set[str]]:
     """Return the tensors that a network takes over, and the names of those that start anew."""
     path, network, info = source
+    if info.normalisation != Normalisation():
+        raise ConfigError(
+            f'init {path} takes frames of mean {info.normalisation.mean} and std '
+            f'{info.normalisation.std}, but training those of mean {Normalisation().mean} and std '
+            f'{Normalisation().std}; give weights of spssn train'
+        )
     tensors = network.state_dict()
     anew: set[str] = set()
     if info.label_set.names != label_set.names:

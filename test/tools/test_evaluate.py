@@ -295,9 +295,10 @@ def test_recorded_predictions_of_other_classes(
     assert "truth 'cityscapes-ids' tells the classes road, " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 @pytest.mark.parametrize('command', ['evaluate', 'convert'])
-def test_ctrl_c_ends_it_with_130_and_without_a_traceback(
-    weights: Path, tmp_path: Path, command: str
+def test_a_signal_ends_it_without_a_traceback_and_nothing_half_written_stays(
+    weights: Path, tmp_path: Path, command: str, number: signal.Signals
 ) -> None:
     truth = np.zeros((48, 64), np.uint8)
     rgb = np.zeros((48, 64, 3), np.uint8)
@@ -338,9 +339,9 @@ def test_ctrl_c_ends_it_with_130_and_without_a_traceback(
         while not has_begun():
             assert process.poll() is None
             time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         output, errors = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert (process.returncode, output, errors) == (130, '', '')
+    assert (process.returncode, output, errors) == (128 + number, '', '')
     assert {path.name for path in tmp_path.iterdir()} <= {'bag'}
