@@ -89,7 +89,12 @@ def _parameters(node: str) -> list[tuple[str, Any, str]]:
     if node == 'segment_node':
         from spssn_ros.nodes.parameters import PARAMETERS
 
-        return [(spec.name, spec.default, spec.description) for spec in PARAMETERS]
+        return [(spec.name, _as_yaml(spec.default), spec.description) for spec in PARAMETERS]
     from spssn_ros.nodes import evaluate_parameters
 
     return [(name, *rest) for name, rest in evaluate_parameters.PARAMETERS.items()]
+
+
+def _as_yaml(default: Any) -> Any:
+    """Return a default that, written out, ROS takes for the same: its lists have brackets."""
+    return list(default) if isinstance(default, tuple) else default

@@ -42,7 +42,11 @@ def test_help_lists_every_parameter(
     assert output.startswith('usage: segment_node [--ros-args [-r image:=TOPIC] [-p PARAMETER')
     for spec in PARAMETERS:
         assert f'\n  {spec.name} ' in output
-    assert "Default: 'spssn_camvid'" in ' '.join(output.split())
+    told = ' '.join(output.split())
+    assert "Default: 'spssn_camvid'" in told
+    # As -p takes them.
+    assert "Default: ['']" in told
+    assert "Default: ['all']" in told
     assert max(map(len, output.splitlines())) <= 80
 
 
