@@ -90,8 +90,7 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'report',
         default_value='',
-        description='Folder for a page with scores and frames. Empty: the scores are only '
-        'printed.',
+        description='Folder for a page with scores and frames. Empty: none.',
     ),
     DeclareLaunchArgument(
         'compare',

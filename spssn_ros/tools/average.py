@@ -29,10 +29,14 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         help='average weights that were trained on from the same ones (a model soup)',
         description='Write weights whose every value is the mean of those of several files: '
         'networks that were trained on from the same weights by different recipes, seeds or data '
-        'are often better together, at no cost in speed. Score the result before you trust it.',
+        'are often better together, at no cost in speed. Score the result before you trust it. It '
+        'holds floats alone: `spssn quantize` comes after it.',
     )
     parser.add_argument(
-        'weights', nargs='+', metavar='WEIGHTS', help='weights file, or the name of a shipped one'
+        'weights',
+        nargs='+',
+        metavar='WEIGHTS',
+        help='weights files, or names of shipped ones; at least two',
     )
     parser.add_argument(
         '--output', required=True, type=Path, metavar='FILE', help='weights file to write'

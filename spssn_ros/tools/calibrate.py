@@ -36,8 +36,8 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         help="fit a weights file's temperature, so that its confidence means something",
         description='Fit the temperature by which the logits are divided (temperature scaling) '
         'on bags with truth that the network has not been trained on, and store it in a copy of '
-        'the weights. No label changes; the confidence does. See the effect with `spssn evaluate '
-        '--calibration`.',
+        'the weights, which holds floats alone: `spssn quantize` comes after it. No label '
+        'changes; the confidence does. See the effect with `spssn evaluate --calibration`.',
     )
     parser.add_argument('bags', nargs='+', type=Path, metavar='BAG', help='bag folder or file')
     parser.add_argument('--image-topic', default=IMAGE_TOPIC, help='default: %(default)s')

@@ -69,7 +69,8 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     parser.add_argument(
         '--classes',
         help='what the ids of recorded predictions mean: camvid, cityscapes, or a file with one '
-        "class a line, NAME or NAME R G B; default: the weights' classes",
+        'class a line, NAME or NAME R G B; default: label_info_json where it was recorded beside '
+        "them, else the weights' classes",
     )
     parser.add_argument(
         '--workers',
@@ -92,7 +93,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         metavar='TOPIC',
         help="the truth's instances, mono16, for iIoU: Cityscapes' instanceIds, for other "
         'classes any number an instance and 0 for none; one for each label topic, or none. '
-        f'Default: {INSTANCE_TOPIC} if every bag has it',
+        f'Default: {INSTANCE_TOPIC} if there is one label topic and every bag has it',
     )
     parser.add_argument(
         '--degrade',

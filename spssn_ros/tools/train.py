@@ -70,7 +70,9 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     )
     parser.add_argument('--resume', action='store_true', help='go on where a run stopped')
     parser.add_argument(
-        '--init', metavar='WEIGHTS', help="start from these weights; the recipe's init"
+        '--init',
+        metavar='WEIGHTS',
+        help="start the first stage from these weights, in place of the recipe's init",
     )
     parser.add_argument(
         '--device',
