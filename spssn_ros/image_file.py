@@ -24,7 +24,9 @@ from spssn_ros.png_chunks import ORIENTATION, PNG_SIGNATURE, pixel_chunks
 
 
 def decode_image_file(data: bytes, flags: int) -> NDArray[Any] | None:
-    """Return the pixels as OpenCV gives them; None where they are damaged or of no kind it knows.
+    """Return the pixels as OpenCV gives them; None where it cannot decode them.
+
+    That is where they are damaged, of no kind it knows, or claim more pixels than it takes.
 
     Args:
         data: the file's content.
@@ -37,7 +39,11 @@ def decode_image_file(data: bytes, flags: int) -> NDArray[Any] | None:
             data = pixel_chunks(memoryview(data), also=(ORIENTATION,))
         except ValueError:
             return None
-    return cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except cv2.error:
+        # Of a size beyond its limits OpenCV does not return None, as of other damage.
+        return None
 
 
 def silence_decoders() -> None:

@@ -53,6 +53,17 @@ def test_cut_files(suffix: str, length: int, capfd: pytest.CaptureFixture[str]) 
     assert capfd.readouterr().err == ''
 
 
+@pytest.mark.parametrize('suffix', ['.png', '.ppm'])
+def test_a_size_beyond_what_opencv_takes(suffix: str, capfd: pytest.CaptureFixture[str]) -> None:
+    data = b'P6 100000 100000 255 ' + bytes(100)
+    if suffix == '.png':
+        header = b'IHDR' + struct.pack('>II', 100_000, 100_000) + encoded('.png')[24:29]
+        data = encoded('.png')
+        data = data[:12] + header + struct.pack('>I', zlib.crc32(header)) + data[33:]
+    assert decode_image_file(data, cv2.IMREAD_COLOR) is None
+    assert capfd.readouterr().err == ''
+
+
 def test_a_png_with_wrong_bytes(capfd: pytest.CaptureFixture[str]) -> None:
     data = bytearray(encoded('.png'))
     data[len(data) // 2] ^= 255
