@@ -129,7 +129,8 @@ def _read(path: Path) -> dict[str, list[str]]:
         raise ConfigError(
             f'{error.strerror}; give {_BUILT_IN} or a YAML file of category: [class, ...]'
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    # ValueError: no UTF-8, or what looks like a date but is none, as 2026-31-12.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f'no YAML ({one_line(error)}); {example}') from error
     if not isinstance(groups, dict):
         raise ConfigError(f'it holds no mapping of categories to classes; {example}')

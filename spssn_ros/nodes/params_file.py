@@ -43,7 +43,8 @@ def parameter_in(file: Path, node: str, name: str) -> Any:
         document = yaml.safe_load(read_plain(file).decode())
     except OSError as error:
         raise ConfigError(f'cannot read params_file {file}: {explain(error)}') from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    # ValueError: no UTF-8, or what looks like a date but is none, as 2026-31-12.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f'params_file {file} is no YAML: {one_line(error)}') from error
     return _last(document, '', node, name)
 
@@ -93,5 +94,5 @@ def _is_plain(text: str) -> bool:
         return False
     try:
         return bool(yaml.safe_load(text) == text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         return False

@@ -128,7 +128,8 @@ def _read(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(read_plain(path).decode())
     except OSError as error:
         raise ConfigError(f'cannot read {path}: {explain(error)}') from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    # ValueError: no UTF-8, or what looks like a date but is none, as 2026-31-12.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f'{path} is not YAML: {one_line(error)}') from error
     if not isinstance(values, dict):
         raise ConfigError(f'{path} holds no "key: value" lines')

@@ -80,6 +80,7 @@ def test_a_file_groups_any_classes(tmp_path: Path) -> None:
         ('', r'it holds no mapping of categories to classes; write lines like `vehicle: \[car'),
         ('- car\n- road\n', 'it holds no mapping of categories'),
         ('a: [\n', 'no YAML .*; write lines like'),
+        ('2026-31-12: [car]\n', r'no YAML \(month must be in 1..12\); write lines like'),
         ('{}', 'no category is given; give at least one'),
         ('moving: car\n', "'moving': 'car' is no list of class names; write lines like"),
         ('moving: [1]\n', r"'moving': \[1\] is no list of class names"),

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from spssn_ros.errors import ConfigError
-from spssn_ros.nodes.params_file import parameter_in
+from spssn_ros.nodes.params_file import parameter_in, parameter_words
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
 
@@ -81,6 +81,7 @@ def test_the_shipped_file() -> None:
         (None, r'^cannot read params_file .*p\.yaml: No such file or directory; check the path$'),
         (b'a: [', r'^params_file .*p\.yaml is no YAML: while parsing .*$'),
         (b'\xff', r'^params_file .*p\.yaml is no YAML: '),
+        (b'a: 2026-31-12', r'^params_file .*p\.yaml is no YAML: month must be in 1..12$'),
         pytest.param(b'[' * 2000, r'^params_file .* is no YAML: .*recursion', id='nested'),
     ],
 )
@@ -97,3 +98,9 @@ def test_files_without_parameters(tmp_path: Path, text: str) -> None:
     file = tmp_path / 'p.yaml'
     file.write_text(text)
     assert parameter_in(file, '/segment_node', 'weights') is None
+
+
+def test_texts_are_quoted_where_yaml_reads_something_else() -> None:
+    texts = {'a': 'x', 'b': '1', 'c': 'y', 'd': '2026-12-31', 'e': '2026-31-12'}
+    words = ['a:=x', 'b:="1"', 'c:="y"', 'd:="2026-12-31"', 'e:="2026-31-12"']
+    assert parameter_words(texts)[1::2] == words

@@ -131,6 +131,7 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
         read_recipe(path)
     for content, text in (
         ('a: [', r'run\.yaml is not YAML: '),
+        ('output: 2026-31-12', r'run\.yaml is not YAML: month must be in 1..12'),
         ('\xff\xfe', r'run\.yaml is not YAML: '),
         ('', r'run\.yaml holds no "key: value" lines$'),
         ('- a\n', r'run\.yaml holds no "key: value" lines$'),
