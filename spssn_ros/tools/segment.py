@@ -121,10 +121,10 @@ def _check_output(folder: Path, source: Path) -> None:
 def _check_classes(folder: Path, label_set: LabelSet) -> None:
     """Raise ConfigError where the labels of an earlier run mean other classes."""
     try:
-        told = read_plain(folder / CLASSES).decode()
+        told = read_plain(folder / CLASSES)
     except FileNotFoundError:
         return
-    if told != classes_json(label_set):
+    if told != classes_json(label_set).encode():
         raise ConfigError(
             f'{folder} holds labels of other classes ({CLASSES}); give another --output'
         )

@@ -146,9 +146,10 @@ def test_labels_of_several_runs_mean_the_same(tmp_path: Path, segment: Segment) 
         segment(tmp_path / f'{name}.png', '--output', output)
     assert len(list((output / 'labels').iterdir())) == 2
     classes = output / 'classes.json'
-    classes.write_text(classes.read_text().replace('car', 'bus'))
-    _, errors = segment(tmp_path / 'a.png', '--output', output, status=2)
-    assert 'out holds labels of other classes (classes.json); give another --output' in errors
+    for told in (classes.read_bytes().replace(b'car', b'bus'), b'\xff no text'):
+        classes.write_bytes(told)
+        _, errors = segment(tmp_path / 'a.png', '--output', output, status=2)
+        assert 'out holds labels of other classes (classes.json); give another --output' in errors
 
 
 def test_a_folder(tmp_path: Path, segment: Segment, segmenter: Segmenter) -> None:
