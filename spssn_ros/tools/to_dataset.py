@@ -229,15 +229,22 @@ def _new_folder(path: Path) -> Iterator[Path]:
     """Give a temporary folder that becomes `path` when the block ends well, else vanishes."""
     if path.exists():
         raise DatasetError(f'{path} exists already; remove it or choose another name')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f'.{path.name}.', dir=path.parent))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f'.{path.name}.', dir=path.parent))
+    except OSError as error:
+        raise _not_written(path, error) from error
     try:
         folder = temporary / path.name
         folder.mkdir()
         yield folder
         folder.rename(path)
     except OSError as error:
-        # That of a full disk names no file, and others one of the temporary folder's.
-        raise DatasetError(f'cannot write data set {path}: {explain(error)}') from error
+        raise _not_written(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _not_written(path: Path, error: OSError) -> DatasetError:
+    # That of a full disk names no file, and others one of the temporary folder's.
+    return DatasetError(f'cannot write data set {path}: {explain(error)}')

@@ -358,6 +358,20 @@ def test_a_full_disk(
     assert list(tiny_disk.iterdir()) == []
 
 
+def test_a_data_set_that_cannot_be_made_is_told_by_its_own_name(
+    tmp_path: Path, camvid: Path, convert: Callable[..., str]
+) -> None:
+    convert('camvid', camvid, '--split', 'val', '--bag', tmp_path / 'bag')
+    (tmp_path / 'file').touch()
+    for target, reason in (
+        # Nobody, root included, makes folders in /proc.
+        (Path('/proc/out'), 'No such file or directory; check the path'),
+        (tmp_path / 'file' / 'out', 'File exists; give another path'),
+    ):
+        said = convert('bag', tmp_path / 'bag', '--dataset', target, status=2)
+        assert said == f'spssn: cannot write data set {target}: {reason}\n'
+
+
 def test_bad_input_leaves_nothing(
     tmp_path: Path, camvid: Path, convert: Callable[..., str]
 ) -> None:
