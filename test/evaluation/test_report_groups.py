@@ -61,6 +61,10 @@ def test_categories_and_instances_have_csv_columns(
         'c,,,',
         'mean,0.5,0.75,0.5',
     ]
+    # Those of an earlier report are no part of a later one without categories.
+    result_with_groups.categories = None
+    write_report(tmp_path, result_with_groups, Gallery(label_set), about)
+    assert not (tmp_path / 'categories.csv').exists()
 
 
 def test_categories_and_instances_are_in_the_tables(result_with_groups: EvaluationResult) -> None:

@@ -41,7 +41,7 @@ def write_report(
 
     The page needs none of the other files: scores.json, scores.csv, confusion.png, and the
     frames in full size as strips of image | truth | prediction | error. Every file is written
-    whole, the page last; strips of an earlier report that this one has not are removed. If one
+    whole, the page last; those of an earlier report that this one has not are removed. If one
     cannot be written, those that were not there before are removed.
 
     Raises:
@@ -74,7 +74,7 @@ def write_report(
             folder.rmdir()
         raise
     for path in folder.iterdir():
-        if _STRIP.fullmatch(path.name) and path.name not in files:
+        if _is_report_file(path) and path.name not in files:
             path.unlink()
     return [folder / name for name in files]
 
@@ -89,8 +89,13 @@ def clear_report(folder: Path) -> None:
     if not folder.is_dir():
         return
     for path in folder.iterdir():
-        if path.name in (*_DATA, _CATEGORIES, _PAGE) or _STRIP.fullmatch(path.name):
+        if _is_report_file(path):
             path.unlink()
+
+
+def _is_report_file(path: Path) -> bool:
+    named = path.name in (*_DATA, _CATEGORIES, _PAGE)
+    return named or _STRIP.fullmatch(path.name) is not None
 
 
 def _class_csv(result: EvaluationResult) -> str:
