@@ -67,6 +67,11 @@ class EvaluationResult:
     degraded: dict[str, ConfusionMatrix] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def paired(self) -> str:
+        """What was paired with truth: 'image', or 'label' where recorded or live ones were."""
+        return 'image' if self.weights else 'label'
+
     def merge(self, other: 'EvaluationResult') -> None:
         """Add what another process scored of the same run, on frames of its own."""
         together = self.frames + other.frames

@@ -159,6 +159,7 @@ def test_recorded_predictions_need_no_network(
     with BagWriter(tmp_path / 'recorded') as bag:
         for topic, labels in (('/truth', truth), ('/segment_node/label', prediction)):
             bag.write_image(topic, 10**9, 'camera', labels)
+        bag.write_image('/segment_node/label', 2 * 10**9, 'camera', prediction)
     topics = ['--label-topic', '/truth', '--prediction-topic', '/segment_node/label']
     report = ['--report', str(tmp_path / 'report')]
     assert main(['evaluate', str(tmp_path / 'recorded'), *topics, '--json', '-', *report]) == 0
@@ -169,6 +170,7 @@ def test_recorded_predictions_need_no_network(
     page = (tmp_path / 'report' / 'index.html').read_text()
     assert (page.count('alt="truth"'), page.count('alt="image"')) == (2, 0)
     assert '<details>' not in page
+    assert 'unmatched: 1 labels,\n0 truth images' in page
 
 
 @pytest.mark.parametrize(

@@ -104,11 +104,9 @@ def print_scores(
         names = escape(', '.join(absent))
         console.print(f'not in truth or prediction, left out of the mean: {names}')
     if result.unmatched_images or result.unmatched_labels:
-        # Live, what waits for its truth is a label, not an image.
-        kind = 'label' if 'drops' in result.extra else 'image'
         console.print(
-            f'unmatched: {result.unmatched_images} {kind}s without truth, '
-            f'{result.unmatched_labels} truth images without {kind}'
+            f'unmatched: {result.unmatched_images} {result.paired}s without truth, '
+            f'{result.unmatched_labels} truth images without {result.paired}'
         )
     if result.device:
         console.print(f'{result.fps:.1f} frames/s, {result.device}')
