@@ -59,6 +59,9 @@ from spssn_ros.synthetic.world import World
 SMALLEST = 32
 """Smallest width and height of a picture."""
 
+LARGEST = 8192
+"""Largest ones: well below the 32767 at which OpenCV's `remap` fails."""
+
 _LATEST_S = 1e9
 _NOISE_MARGIN = 64
 _NOISE_SIGMA = 2.2
@@ -82,7 +85,7 @@ class StreetScene:
         height: as given.
 
     Raises:
-        ConfigError: a negative seed, or a side under 32 pixels.
+        ConfigError: a negative seed, or a side under 32 or over 8192 pixels.
 
     """
 
@@ -93,6 +96,11 @@ class StreetScene:
             raise ConfigError(
                 f'a street scene of {width}x{height} pixels is too small; '
                 f'give at least {SMALLEST}x{SMALLEST}'
+            )
+        if width > LARGEST or height > LARGEST:
+            raise ConfigError(
+                f'a street scene of {width}x{height} pixels is too large; '
+                f'give at most {LARGEST}x{LARGEST}'
             )
         self.seed = seed
         self.width = width

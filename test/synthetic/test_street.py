@@ -201,6 +201,12 @@ def test_too_small_a_picture_is_refused(size):
         StreetScene(0, *size)
 
 
+@pytest.mark.parametrize('size', [(8193, 360), (480, 10**7)])
+def test_too_large_a_picture_is_refused(size):
+    with pytest.raises(ConfigError, match=f'{size[0]}x{size[1]} pixels is too large.*8192x8192'):
+        StreetScene(0, *size)
+
+
 def test_negative_seed_is_refused():
     with pytest.raises(ConfigError, match='0 or more, not -3'):
         StreetScene(-3)
