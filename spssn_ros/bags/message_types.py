@@ -13,11 +13,13 @@
 # limitations under the License.
 """The message types that a bag defines for itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import apsw
 from rosbags.interfaces import Connection, MessageDefinitionFormat
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
@@ -118,3 +120,28 @@ def _types_of_idl(text: str) -> dict[str, Any]:
         body = part.partition('\n')[2] if part.startswith('IDL: ') else part
         types.update(get_types_from_idl(body) if body.strip() else {})
     return types
+
+
+@contextmanager
+def empty_definitions_hidden() -> Iterator[None]:
+    """Within this, rosbags opens SQLite bags in which types have no definition.
+
+    A recorder that finds none stores an empty one, of encoding '' or 'unknown' (rosbag2's
+    sequential_writer.cpp), for which rosbags refuses the whole bag. Left out, it harms no more
+    than its own type.
+    """
+    apsw.connection_hooks.append(_hide_empty_definitions)
+    try:
+        yield
+    finally:
+        apsw.connection_hooks.remove(_hide_empty_definitions)
+
+
+def _hide_empty_definitions(database: apsw.Connection) -> None:
+    there = "SELECT 1 FROM main.sqlite_master WHERE name = 'message_definitions'"
+    if database.execute(there).fetchone():
+        # SQLite looks among temporary names first.
+        database.execute(
+            'CREATE TEMP VIEW IF NOT EXISTS message_definitions AS '
+            "SELECT * FROM main.message_definitions WHERE encoding IN ('ros2msg', 'ros2idl')"
+        )

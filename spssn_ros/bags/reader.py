@@ -25,7 +25,7 @@ from rosbags.rosbag1 import Reader as Rosbag1Reader
 from rosbags.rosbag2 import Reader as Rosbag2Reader
 
 from spssn_ros.bags.bag_path import check_bag_path
-from spssn_ros.bags.message_types import IMAGE_TYPES, MessageTypes
+from spssn_ros.bags.message_types import IMAGE_TYPES, MessageTypes, empty_definitions_hidden
 from spssn_ros.bags.stamps import END_OF_TIME_NS, header_stamp_ns
 from spssn_ros.errors import BagError, one_line
 from spssn_ros.files import explain
@@ -116,7 +116,8 @@ class BagReader:
         self._types = MessageTypes(self.path, is_ros1)
         try:
             reader = (Rosbag1Reader if is_ros1 else Rosbag2Reader)(self.path)
-            reader.open()
+            with empty_definitions_hidden():
+                reader.open()
             self._reader = reader
             _check_connections(reader.connections)
         except Exception as error:  # damaged bytes raise almost anything in a parser

@@ -234,6 +234,20 @@ def test_a_bag_without_definitions_as_humble_records(tmp_path: Path) -> None:
         assert [m.message.data for m in bag.messages(['/text'])] == ['one', 'two']
 
 
+@pytest.mark.parametrize('encoding', ['', 'unknown'])
+def test_a_definition_that_the_recorder_did_not_find(tmp_path: Path, encoding: str) -> None:
+    write_strings(tmp_path / 'bag', StoragePlugin.SQLITE3)
+    with sqlite3.connect(data_file(tmp_path / 'bag')) as database:
+        database.execute(
+            "INSERT INTO message_definitions VALUES (NULL, 'a/msg/B', ?, '', '')", (encoding,)
+        )
+        database.execute("INSERT INTO topics VALUES (NULL, '/b', 'a/msg/B', 'cdr', '', '')")
+    database.close()
+    for path in (tmp_path / 'bag', data_file(tmp_path / 'bag')):
+        with BagReader(path) as bag:
+            assert [m.message.data for m in bag.messages(['/text'])] == ['one', 'two']
+
+
 def test_an_undefined_type_harms_only_its_own_topic(tmp_path: Path) -> None:
     write_strings(
         tmp_path / 'bag', StoragePlugin.MCAP, msgtype='a/msg/B', msgdef='!', rihs01='RIHS01_0'
