@@ -171,6 +171,14 @@ def test_the_csv_holds_fractions(
     ]
 
 
+def test_class_names_that_utf_8_cannot_hold(tmp_path: Path, about: About) -> None:
+    result = EvaluationResult(LabelSet(('\ud800',), ((1, 2, 3),)), ConfusionMatrix(1))
+    result.matrix.update(np.zeros((1, 2), np.uint8), np.zeros((1, 2), np.uint8))
+    write_report(tmp_path, result, Gallery(result.label_set), about)
+    table = (tmp_path / 'scores.csv').read_text().splitlines()
+    assert table == ['class,iou,accuracy', '\\ud800,1.0,1.0', 'mean,1.0,1.0']
+
+
 def printed(result: EvaluationResult, *compared: Earlier, width: int = 120) -> str:
     out = io.StringIO()
     print_scores(result, Console(file=out, width=width), compared)

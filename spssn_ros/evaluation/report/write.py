@@ -50,17 +50,15 @@ def write_report(
     """
     painter = Painter(result.label_set)
     confusion = figures.confusion_figure(result, Scheme.LIGHT)
-    scores = result.to_json().encode(), _class_csv(result).encode(), figures.to_png(confusion)
+    scores = result.to_json().encode(), _encoded(_class_csv(result)), figures.to_png(confusion)
     files = dict(zip(_DATA, scores, strict=True))
     if result.categories is not None:
-        files[_CATEGORIES] = _category_csv(result).encode()
+        files[_CATEGORIES] = _encoded(_category_csv(result))
     for kind, frames in (('worst', gallery.worst), ('median', gallery.median)):
         for number, frame in enumerate(frames, start=1):
             strip = np.hstack(list(frame.panes(painter).values()))
             files[f'{kind}_{number}.png'] = encode_png(strip)
-    # Names of files need not be UTF-8.
-    page = render(result, gallery, about).encode(errors='backslashreplace')
-    files[_PAGE] = page
+    files[_PAGE] = _encoded(render(result, gallery, about))
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     added = [folder / name for name in files if not (folder / name).exists()]
@@ -91,6 +89,11 @@ def clear_report(folder: Path) -> None:
     for path in folder.iterdir():
         if _is_report_file(path):
             path.unlink()
+
+
+def _encoded(text: str) -> bytes:
+    # Names of files need not be UTF-8, nor those of classes in JSON, as of recorded labels.
+    return text.encode(errors='backslashreplace')
 
 
 def _is_report_file(path: Path) -> bool:
