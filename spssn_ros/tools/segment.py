@@ -39,6 +39,8 @@ from spssn_ros.tools.options import add_engine_options, segmenter_from
 
 CLASSES = 'classes.json'
 _FOLDERS = ('labels', 'overlays')
+_NARROWEST, _WIDEST = 2, 8191
+"""Sides of a video in MPEG-4."""
 
 
 def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -206,7 +208,9 @@ class OverlayVideo:
         return self
 
     def write(self, rgb: NDArray[np.uint8]) -> None:
-        """Append a frame, (H, W, 3) uint8 RGB; those of another size are resized to the first's.
+        """Append a frame, (H, W, 3) uint8 RGB.
+
+        All are resized to the first one's size, or to the nearest that the codec has.
 
         Raises:
             SpssnError: OpenCV cannot write such a video.
@@ -214,7 +218,7 @@ class OverlayVideo:
         """
         picture = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
         if self._writer is None:
-            self._size = (rgb.shape[1], rgb.shape[0])
+            self._size = _video_size(rgb.shape[1], rgb.shape[0])
             codec = cv2.VideoWriter.fourcc(*'mp4v')
             self._writer = cv2.VideoWriter(str(self._temporary), codec, self._rate_hz, self._size)
             if not self._writer.isOpened():
@@ -222,7 +226,7 @@ class OverlayVideo:
                     f'OpenCV cannot write video {self.path} of {self._size[0]}x{self._size[1]}; '
                     'check that it was built with FFmpeg (cv2.getBuildInformation)'
                 )
-        elif (rgb.shape[1], rgb.shape[0]) != self._size:
+        if (rgb.shape[1], rgb.shape[0]) != self._size:
             picture = cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA)
         self._writer.write(picture)
         self._count += 1
@@ -249,6 +253,12 @@ class OverlayVideo:
         if written != self._count:
             raise OSError(f'cannot write {self.path}; is the disk full?')
         self._temporary.replace(self.path)
+
+
+def _video_size(width: int, height: int) -> tuple[int, int]:
+    """Return the size of a video of such frames, their aspect ratio kept as far as can be."""
+    scale = min(1.0, _WIDEST / max(width, height))
+    return max(_NARROWEST, round(width * scale)), max(_NARROWEST, round(height * scale))
 
 
 def classes_json(label_set: LabelSet) -> str:

@@ -303,6 +303,22 @@ def test_frames_of_odd_size(tmp_path: Path, segment: Segment, segmenter: Segment
         assert np.abs(frame.astype(int) - overlay).mean() < 12
 
 
+@pytest.mark.parametrize(
+    ('size', 'video'), [((40, 9000), (36, 8190)), ((9000, 40), (8190, 36)), ((1, 64), (2, 64))]
+)
+def test_frames_of_sizes_that_no_video_has(
+    tmp_path: Path, segment: Segment, size: tuple[int, int], video: tuple[int, int]
+) -> None:
+    with BagWriter(tmp_path / 'bag') as bag:
+        for number in range(2):
+            bag.write_image('/i', number * 10**8, 'f', np.full((*size, 3), 90, np.uint8))
+    segment(tmp_path / 'bag', '--output', tmp_path / 'out')
+    frames, _ = read_video(tmp_path / 'out' / 'overlay.mp4')
+    assert [frame.shape[:2] for frame in frames] == [video] * 2
+    overlays = [load(path) for path in sorted((tmp_path / 'out' / 'overlays').iterdir())]
+    assert [overlay.shape[:2] for overlay in overlays] == [size] * 2
+
+
 def test_images_of_every_kind_and_size_in_one_folder(tmp_path: Path, segment: Segment) -> None:
     rgb = picture(0)
     kinds = {
