@@ -137,6 +137,7 @@ NETWORKS = {
     ('table', 'row', 'file'),
     [
         ('Xeon, AMX', 'two cores of an Intel Xeon (AMX)', 'engine_cpu_amx'),
+        ('EPYC, AVX-512', 'two cores of an AMD EPYC (AVX-512)', 'engine_cpu_avx512_amd'),
         ('Xeon, AVX-512', 'two cores of an Intel Xeon (AVX-512)', 'engine_cpu_avx512'),
         ('EPYC, AVX2', 'two cores of an AMD EPYC (AVX2)', 'engine_cpu_avx2'),
     ],
