@@ -101,11 +101,15 @@ PARAMETERS: tuple[ParameterSpec, ...] = (
         read_only=True,
     ),
     ParameterSpec(
-        'mask_classes', (ALL,), 'Classes that get a topic ~/mask/<class>; all for every class.'
+        'mask_classes',
+        (ALL,),
+        'Classes that get a topic ~/mask/<class>; all, or an empty list, for every class.',
     ),
     ParameterSpec('overlay_alpha', 0.5, 'Weight of the colours in the overlay.', range=(0.0, 1.0)),
     ParameterSpec(
-        'overlay_classes', (ALL,), 'Classes coloured in the overlay; all for every one.'
+        'overlay_classes',
+        (ALL,),
+        'Classes coloured in the overlay; all, or an empty list, for every one.',
     ),
     ParameterSpec(
         'confidence_threshold',
