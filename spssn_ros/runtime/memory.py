@@ -14,6 +14,7 @@
 """How the C library keeps memory for images."""
 
 import ctypes
+from collections.abc import Mapping
 
 # malloc.h
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -3, -4, -8
@@ -32,16 +33,13 @@ def keep_freed_memory() -> bool:
     would take to one that has kept nothing yet, and memory would grow for hours. What the user has
     set by the environment variables of mallopt(3) is overridden.
     """
-    mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
-    if mallopt is None:
-        return False
-    return all(
-        [
+    return _set_options(
+        {
             # The largest that every glibc accepts: half a heap.
-            mallopt(_M_MMAP_THRESHOLD, 32 * _MIB),
-            mallopt(_M_TRIM_THRESHOLD, 128 * _MIB),
-            mallopt(_M_ARENA_MAX, _ARENAS),
-        ]
+            _M_MMAP_THRESHOLD: 32 * _MIB,
+            _M_TRIM_THRESHOLD: 128 * _MIB,
+            _M_ARENA_MAX: _ARENAS,
+        }
     )
 
 
@@ -52,10 +50,7 @@ def keep_all_freed_memory() -> bool:
     and what clearing their pages anew costs is a quarter of it. Peak memory grows by a sixth. What
     the user has set by the environment variables of mallopt(3) is overridden.
     """
-    mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
-    if mallopt is None:
-        return False
-    return all([mallopt(_M_MMAP_MAX, 0), mallopt(_M_TRIM_THRESHOLD, _MOST)])
+    return _set_options({_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: _MOST})
 
 
 def give_back_freed_memory() -> None:
@@ -67,3 +62,13 @@ def give_back_freed_memory() -> None:
     trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
     if trim is not None:
         trim(ctypes.c_size_t(0))
+
+
+def _set_options(options: Mapping[int, int]) -> bool:
+    """Give every option of mallopt(3) its value; return whether all were taken."""
+    mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
+    if mallopt is None:
+        return False
+    # All are tried, also behind one that is refused.
+    taken = [mallopt(option, value) for option, value in options.items()]
+    return all(taken)
