@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from spssn_ros.inference import Segmentation
-from spssn_ros.inference.config import Device
-from spssn_ros.inference.preprocess import FromUint8
+from spssn_ros.inference.config import Device, InputSize
+from spssn_ros.inference.preprocess import FromUint8, resize_frame
 from spssn_ros.models import Network, WeightsInfo
+
+AS_THEY_ARE = InputSize(native=True)
 
 
 class EagerPyTorch:
@@ -33,11 +35,20 @@ class EagerPyTorch:
         model: the network, in evaluation mode.
         info: of its weights.
         device: where it runs, a copy if that is not the CPU.
+        input_size: at which frames enter the network; by default as they are.
 
     """
 
-    def __init__(self, model: Network, info: WeightsInfo, device: Device = Device.CPU) -> None:
+    def __init__(
+        self,
+        model: Network,
+        info: WeightsInfo,
+        device: Device = Device.CPU,
+        input_size: InputSize = AS_THEY_ARE,
+    ) -> None:
         self.device = device.value
+        self._input_size, self._trained = input_size, info.input_size
+        self._stride = model.output_stride
         self.description = f'eager PyTorch float32 on {self.device}'
         if device is not Device.CPU:
             model = copy.deepcopy(model)
@@ -46,10 +57,13 @@ class EagerPyTorch:
 
     @torch.inference_mode()
     def __call__(self, rgb: NDArray[np.uint8], with_confidence: bool = False) -> Segmentation:
-        """Segment (H, W, 3) uint8 RGB, contiguous and writeable, at its size."""
-        logits = self.network(torch.from_numpy(rgb[None]).to(self.device))
+        """Segment (H, W, 3) uint8 RGB, contiguous and writeable; labels have its size."""
+        height, width = rgb.shape[:2]
+        size = self._input_size.for_frame((width, height), self._trained, self._stride)
+        frame = resize_frame(rgb, size)
+        logits = self.network(torch.from_numpy(frame[None]).to(self.device))
         upsampled = functional.interpolate(
-            logits, rgb.shape[:2], mode='bilinear', align_corners=False
+            logits, (height, width), mode='bilinear', align_corners=False
         )[0]
         labels = upsampled.argmax(0).to(torch.uint8).cpu().numpy()
         if not with_confidence:

@@ -21,14 +21,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spssn_ros.benchmarking.baseline import EagerPyTorch
+from spssn_ros.benchmarking.baseline import AS_THEY_ARE, EagerPyTorch
 from spssn_ros.benchmarking.engine_calls import Engine, calls, in_a_row, stages, take_turns
 from spssn_ros.benchmarking.timing import Timing
 from spssn_ros.datasets.camvid import find_camvid, read_pair
 from spssn_ros.errors import ConfigError, DeviceError
 from spssn_ros.evaluation import ConfusionMatrix
 from spssn_ros.inference import InferenceConfig, Segmenter
-from spssn_ros.inference.config import BackendName, Device, Precision, Size
+from spssn_ros.inference.config import BackendName, Device, InputSize, Precision, Size
 from spssn_ros.inference.plan import plan
 from spssn_ros.inference.segmenter import wanted_graph
 from spssn_ros.labels import CAMVID, CITYSCAPES, LabelSet
@@ -39,7 +39,6 @@ from spssn_ros.models import (
     WeightsInfo,
     create_model,
     load_weights,
-    read_info,
 )
 from spssn_ros.synthetic import StreetScene
 
@@ -48,6 +47,7 @@ _COMBINATIONS = (
     (Device.CPU, BackendName.OPENVINO),
     (Device.CUDA, BackendName.TORCH),
 )
+_AS_IN_THE_NODE = InputSize()
 
 
 @dataclass(frozen=True)
@@ -159,9 +159,10 @@ def benchmark_engine(config: EngineBenchmark) -> Iterator[EngineResult]:
         )
     if config.camvid is not None:
         # What is wrong with it is told before the minutes of measuring.
-        _check_classes(config, read_info(config.weights).label_set)
+        model, info = load_weights(config.weights)
+        _check_classes(config, info.label_set)
         for sample in find_camvid(config.camvid, 'val')[:1]:
-            _check_size(config, graph, read_pair(sample)[0])
+            _check_size(config, graph, _entering(model, info, read_pair(sample)[0]))
     for name, model, info in _networks(config):
         floats = _engines(model, info, configs)
         integers: list[Engine] = []
@@ -191,8 +192,10 @@ def benchmark_engine(config: EngineBenchmark) -> Iterator[EngineResult]:
 def score_camvid(config: EngineBenchmark) -> dict[str, Score]:
     """Score every engine with `config.weights` on CamVid's validation frames.
 
+    Frames enter the network as in the node: at the weights' training size in area.
+
     Raises:
-        ConfigError: int8 for another size than the frames', or weights of other classes.
+        ConfigError: int8 for another size than frames enter at, or weights of other classes.
         DatasetError: no such folder, or not CamVid's.
 
     """
@@ -200,16 +203,17 @@ def score_camvid(config: EngineBenchmark) -> dict[str, Score]:
         return {}
     model, info = load_weights(config.weights)
     _check_classes(config, info.label_set)
-    engines = _engines(model, info, _available(config))
-    graph = wanted_graph(config.weights, _asked(config))
+    engines = _engines(model, info, _available(config, _AS_IN_THE_NODE))
+    asked = _asked(config, _AS_IN_THE_NODE)
+    graph = wanted_graph(config.weights, asked)
     if graph is not None:
-        engines.append(Segmenter(model, info, _asked(config), graph))
+        engines.append(Segmenter(model, info, asked, graph))
     samples = find_camvid(config.camvid, 'val')
     matrices = [ConfusionMatrix(len(info.label_set)) for _ in engines]
     differing = [0.0] * len(engines)
     for sample in samples:
         rgb, truth = read_pair(sample)
-        _check_size(config, graph, rgb)
+        _check_size(config, graph, _entering(model, info, rgb))
         expected = engines[0](rgb).labels
         for number, engine in enumerate(engines):
             labels = engine(rgb).labels
@@ -230,16 +234,19 @@ def _check_classes(config: EngineBenchmark, label_set: LabelSet) -> None:
         )
 
 
-def _check_size(
-    config: EngineBenchmark, graph: QuantizedGraph | None, rgb: NDArray[np.uint8]
-) -> None:
+def _entering(model: Network, info: WeightsInfo, rgb: NDArray[np.uint8]) -> Size:
+    """Return the (width, height) at which a frame enters the network in `score_camvid`."""
+    frame = (rgb.shape[1], rgb.shape[0])
+    return _AS_IN_THE_NODE.for_frame(frame, info.input_size, model.output_stride)
+
+
+def _check_size(config: EngineBenchmark, graph: QuantizedGraph | None, entering: Size) -> None:
     """Raise ConfigError where floats would run in place of the 8-bit integers asked for."""
-    height, width = rgb.shape[:2]
-    if graph is not None and graph.size != (width, height):
+    if graph is not None and graph.size != entering:
         raise ConfigError(
             f'{config.weights} holds 8-bit integers for {graph.size[0]}x{graph.size[1]} only, '
-            f'but a frame of {config.camvid} has {width}x{height}; give frames of that size, or '
-            'another precision'
+            f'but a frame of {config.camvid} enters the network at {entering[0]}x{entering[1]}; '
+            'give frames that enter at that size, or another precision'
         )
 
 
@@ -259,17 +266,21 @@ def _engines(model: Network, info: WeightsInfo, configs: list[InferenceConfig]) 
     segmenters = [Segmenter(model, info, settings) for settings in configs]
     # Where the CPU is not measured, minutes of it would tell nothing.
     on_cpu = any(settings.device is Device.CPU for settings in configs)
-    return [EagerPyTorch(model, info, Device.CPU if on_cpu else Device.CUDA), *segmenters]
+    device = Device.CPU if on_cpu else Device.CUDA
+    return [EagerPyTorch(model, info, device, configs[0].input_size), *segmenters]
 
 
-def _asked(config: EngineBenchmark) -> InferenceConfig:
-    return InferenceConfig.parse(
-        config.device, 'auto', config.precision, 'native', config.cpu_threads
+def _asked(config: EngineBenchmark, input_size: InputSize = AS_THEY_ARE) -> InferenceConfig:
+    asked = InferenceConfig.parse(
+        config.device, 'auto', config.precision, cpu_threads=config.cpu_threads
     )
+    return replace(asked, input_size=input_size)
 
 
-def _available(config: EngineBenchmark) -> list[InferenceConfig]:
-    asked = _asked(config)
+def _available(
+    config: EngineBenchmark, input_size: InputSize = AS_THEY_ARE
+) -> list[InferenceConfig]:
+    asked = _asked(config, input_size)
     if asked.precision is Precision.INT8:
         plan(asked)
         asked = replace(asked, precision=Precision.AUTO)

@@ -85,7 +85,10 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         'default: %(default)s',
     )
     engine.add_argument(
-        '--camvid', type=Path, metavar='DIR', help='also score on the validation frames of CamVid'
+        '--camvid',
+        type=Path,
+        metavar='DIR',
+        help='also score on the validation frames of CamVid, which enter as in the node',
     )
 
     node = kinds.add_parser(

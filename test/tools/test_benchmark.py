@@ -40,8 +40,8 @@ from spssn_ros.benchmarking import (
 from spssn_ros.benchmarking.baseline import EagerPyTorch
 from spssn_ros.benchmarking.machine import cpu_model
 from spssn_ros.errors import ConfigError
-from spssn_ros.inference import Segmentation, Segmenter
-from spssn_ros.inference.config import Device, Precision
+from spssn_ros.inference import InferenceConfig, Segmentation, Segmenter
+from spssn_ros.inference.config import Device, InputSize, Precision
 from spssn_ros.inference.fold_bn import fold_batch_norm
 from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.labels import CAMVID, LabelSet
@@ -216,8 +216,11 @@ def test_engine_shows_integers_beside_floats_at_their_size(
     )
 
 
-def test_engine_scores_integers_beside_floats_at_their_size(both: Path, tmp_path: Path) -> None:
-    write_camvid(tmp_path, (64, 48))
+@pytest.mark.parametrize('frame', [(64, 48), (32, 24)])
+def test_engine_scores_integers_beside_floats_at_the_weights_size(
+    both: Path, tmp_path: Path, frame: tuple[int, int]
+) -> None:
+    write_camvid(tmp_path, frame)
     config = engine.EngineBenchmark(
         ((64, 48),), str(both), device='cpu', precision='int8', camvid=tmp_path
     )
@@ -240,8 +243,8 @@ def test_engine_refuses_integers_of_another_size_than_the_scored_frames(
     write_camvid(tmp_path, (96, 32))
     arguments = ('--weights', both, '--sizes', '64x48', '--device', 'cpu', '--precision', 'int8')
     told = (
-        f'{both} holds 8-bit integers for 64x48 only, but a frame of {tmp_path} has 96x32; give '
-        'frames of that size, or another precision'
+        f'{both} holds 8-bit integers for 64x48 only, but a frame of {tmp_path} enters the '
+        'network at 96x32; give frames that enter at that size, or another precision'
     )
     # It is told before anything is measured.
     monkeypatch.setattr(engine, 'take_turns', None)
@@ -362,6 +365,18 @@ def test_the_baseline_upsamples_all_logits(
     assert (result.labels == volume.argmax(0).numpy()).mean() > alike
     probability = 255 * volume.softmax(0).amax(0).numpy()
     assert np.abs(result.confidence - probability).max() < confidence_error
+
+
+def test_frames_enter_the_baseline_at_the_size_asked_for(
+    random_network: Any, picture: Any
+) -> None:
+    model, info = random_network
+    rgb = picture(90, 70)
+    baseline = EagerPyTorch(model, info, input_size=InputSize.parse('160x128'))
+    config = InferenceConfig.parse('cpu', 'torch', 'float32', '160x128')
+    expected = Segmenter(model, info, config)(rgb).labels
+    assert (baseline(rgb).labels == expected).mean() > 0.999
+    assert (EagerPyTorch(model, info)(rgb).labels == expected).mean() < 0.99
 
 
 def test_ratios_are_of_medians() -> None:
