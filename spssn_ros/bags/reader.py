@@ -133,20 +133,19 @@ class BagReader:
     @property
     def topics(self) -> dict[str, TopicInfo]:
         """The bag's topics by name."""
-        connections = self._connections()
-        assert self._reader is not None
+        reader = self._opened()
+        latched = {c.topic for c in reader.connections if _is_latched(c)}
+        # Where the publishers of a topic do not agree on its type, the first one's counts.
+        types = {c.topic: c.msgtype for c in reversed(reader.connections)}
         return {
-            name: TopicInfo(
-                next(c.msgtype for c in connections if c.topic == name),
-                info.msgcount,
-                any(_is_latched(c) for c in connections if c.topic == name),
-            )
-            for name, info in self._reader.topics.items()
+            name: TopicInfo(types[name], info.msgcount, name in latched)
+            for name, info in reader.topics.items()
         }
 
     def types(self, topic: str) -> list[str]:
         """Return the message types of a topic: several where publishers did not agree."""
-        return [*dict.fromkeys(c.msgtype for c in self._connections() if c.topic == topic)]
+        connections = self._opened().connections
+        return [*dict.fromkeys(c.msgtype for c in connections if c.topic == topic)]
 
     def require(self, *topics: str) -> None:
         """Check that the bag has these topics.
@@ -248,20 +247,19 @@ class BagReader:
             f'copy or record it again, or try `{reindex}`'
         ) from error
 
-    def _connections(self) -> list[Connection]:
+    def _opened(self) -> Rosbag1Reader | Rosbag2Reader:
         if self._reader is None:
             raise BagError(f'bag {self.path} is not open; use it in a with statement')
-        return self._reader.connections
+        return self._reader
 
     def _raw(
         self, topics: Collection[str], at_ns: int | None = None
     ) -> Iterator[tuple[Connection, int, bytes]]:
         """Yield undecoded messages, all, or those that the recorder received at one time."""
-        connections = self._connections()
+        reader = self._opened()
         self.require(*topics)
-        chosen = [c for c in connections if c.topic in topics] if topics else connections
-        assert self._reader is not None
-        source = self._reader.messages(chosen, at_ns, None if at_ns is None else at_ns + 1)
+        chosen = [c for c in reader.connections if not topics or c.topic in topics]
+        source = reader.messages(chosen, at_ns, None if at_ns is None else at_ns + 1)
         found: Counter[str] = Counter()
         while True:
             try:
@@ -279,8 +277,9 @@ class BagReader:
             self._check_counts({connection.topic for connection in chosen}, found)
 
     def _check_counts(self, topics: Collection[str], found: Counter[str]) -> None:
+        there = self.topics
         for topic in topics:
-            promised = self.topics[topic].count
+            promised = there[topic].count
             if found[topic] != promised:
                 told = f'it promises {promised} messages of {topic} and holds {found[topic]}'
                 self._damaged(BagError(told))

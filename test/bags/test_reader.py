@@ -31,6 +31,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from spssn_ros.bags.labelled import Scene
 from spssn_ros.bags.reader import BagReader, TopicInfo
 from spssn_ros.bags.stamps import header_stamp_ns
+from spssn_ros.bags.writer import BagWriter
 from spssn_ros.errors import BagError
 
 IMAGE, LABEL, INFO = '/camera/image_raw', '/camera/label_truth', '/camera/camera_info'
@@ -341,3 +342,21 @@ def test_a_message_is_read_again_by_its_stamps(street_bag: Path) -> None:
             np.testing.assert_array_equal(found.message.data, wanted.message.data)
         with pytest.raises(BagError, match='changed while it was read'):
             bag.message_at(IMAGE, messages[0].stamp_ns, 5)
+
+
+def test_the_list_of_topics_is_made_as_often_for_one_as_for_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    topics = BagReader.topics.fget
+    assert topics is not None
+    monkeypatch.setattr(
+        BagReader, 'topics', property(lambda self: made.append(self.path) or topics(self))
+    )
+    for count in (1, 20):
+        with BagWriter(tmp_path / f'{count}') as bag:
+            for number in range(count):
+                bag.write_image(f'/topic{number}', 1, 'camera', np.zeros((1, 1), np.uint8))
+        with BagReader(tmp_path / f'{count}') as reader:
+            assert len(list(reader.messages())) == count
+    assert made.count(tmp_path / '20') == made.count(tmp_path / '1')
