@@ -15,10 +15,10 @@
 
 import struct
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from rosbags.interfaces import Connection, ConnectionExtRosbag1, QosDurability
 from rosbags.rosbag1 import Reader as Rosbag1Reader
@@ -29,6 +29,8 @@ from spssn_ros.bags.message_types import IMAGE_TYPES, MessageTypes, empty_defini
 from spssn_ros.bags.stamps import END_OF_TIME_NS, header_stamp_ns
 from spssn_ros.errors import BagError, one_line
 from spssn_ros.files import explain
+
+T = TypeVar('T')
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ class BagReader:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self._reader: Rosbag1Reader | Rosbag2Reader | None = None
+        self._again: BagReader | None = None
         self._types = MessageTypes(self.path, is_ros1=False)
 
     def __enter__(self) -> 'BagReader':
@@ -126,6 +129,9 @@ class BagReader:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._again is not None:
+            self._again.__exit__()
+            self._again = None
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -186,18 +192,23 @@ class BagReader:
 
         """
         for connection, stamp_ns, data in self._raw(topics):
-            message = self._decode(connection, data)
+            message = self._parsed(self._types.decoder, connection, data)
             yield BagMessage(connection.topic, connection.msgtype, stamp_ns, message)
 
     def message_at(self, topic: str, stamp_ns: int, header_ns: int) -> BagMessage:
         """Return a message read before, by when the recorder received it and its header's stamp.
 
+        `messages` may be going on meanwhile: the bag is opened once more for this.
+
         Raises:
             BagError: as `messages`, or it is not there.
 
         """
-        for connection, received_ns, data in self._raw([topic], stamp_ns):
-            message = self._decode(connection, data)
+        self._opened()
+        if self._again is None:
+            self._again = BagReader(self.path).__enter__()
+        for connection, received_ns, data in self._again._raw([topic], stamp_ns):
+            message = self._parsed(self._types.decoder, connection, data)
             if header_stamp_ns(message) == header_ns:
                 return BagMessage(topic, connection.msgtype, received_ns, message)
         raise BagError(f'bag {self.path} changed while it was read; evaluate it again')
@@ -231,7 +242,7 @@ class BagReader:
         """
         for connection, stamp_ns, data in self._raw(topics):
             if isinstance(self._reader, Rosbag1Reader):
-                data = self._convert(connection, data)
+                data = self._parsed(self._types.converter, connection, data)
             yield SerializedMessage(connection.topic, connection.msgtype, stamp_ns, bytes(data))
 
     def _damaged(self, error: Exception) -> NoReturn:
@@ -284,17 +295,14 @@ class BagReader:
                 told = f'it promises {promised} messages of {topic} and holds {found[topic]}'
                 self._damaged(BagError(told))
 
-    def _decode(self, connection: Connection, data: bytes) -> Any:
+    def _parsed(
+        self,
+        parser: Callable[[Connection], Callable[[bytes], T]],
+        connection: Connection,
+        data: bytes,
+    ) -> T:
         try:
-            return self._types.decoder(connection)(data)
-        except BagError:
-            raise
-        except Exception as error:
-            self._damaged(error)
-
-    def _convert(self, connection: Connection, data: bytes) -> bytes:
-        try:
-            return self._types.converter(connection)(data)
+            return parser(connection)(data)
         except BagError:
             raise
         except Exception as error:

@@ -47,27 +47,28 @@ class InstanceImages:
     """
 
     def __init__(self, path: Path, topic: str) -> None:
-        self._path, self._topic = path, topic
-        self._stack = ExitStack()
+        self._bag, self._topic = BagReader(path), topic
         self._coming: Iterator[BagMessage] = iter(())
         # Where those lie that were passed: received stamp by header stamp.
         self._passed: dict[int, int] = {}
-        self._again: BagReader | None = None
 
     def __enter__(self) -> 'InstanceImages':
-        bag = self._stack.enter_context(BagReader(self._path))
-        bag.require(self._topic)
-        found = bag.types(self._topic)
-        if found != [_TYPE]:
-            raise BagError(
-                f'topic {self._topic!r} of bag {self._path} is {" and ".join(found)}, not '
-                f'{_TYPE}; choose another --instance-topic'
-            )
+        with ExitStack() as stack:
+            bag = stack.enter_context(self._bag)
+            bag.require(self._topic)
+            found = bag.types(self._topic)
+            if found != [_TYPE]:
+                raise BagError(
+                    f'topic {self._topic!r} of bag {bag.path} is {" and ".join(found)}, not '
+                    f'{_TYPE}; choose another --instance-topic'
+                )
+            # Only where all is well does the bag stay open.
+            stack.pop_all()
         self._coming = bag.messages([self._topic])
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        self._bag.__exit__()
 
     def at(self, stamp_ns: int) -> Any:
         """Return the message of a header stamp.
@@ -77,17 +78,15 @@ class InstanceImages:
 
         """
         if stamp_ns in self._passed:
-            if self._again is None:
-                self._again = self._stack.enter_context(BagReader(self._path))
             received_ns = self._passed[stamp_ns]
-            return self._again.message_at(self._topic, received_ns, stamp_ns).message
+            return self._bag.message_at(self._topic, received_ns, stamp_ns).message
         for item in self._coming:
             header_ns = header_stamp_ns(item.message)
             self._passed.setdefault(header_ns, item.stamp_ns)
             if header_ns == stamp_ns:
                 return item.message
         raise BagError(
-            f'bag {self._path}: no message of {self._topic} has the stamp '
+            f'bag {self._bag.path}: no message of {self._topic} has the stamp '
             f'{stamp_text(stamp_ns)} of a truth image; every one needs its '
             'instances, or give --instance-topic none'
         )

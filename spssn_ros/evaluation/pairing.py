@@ -14,7 +14,6 @@
 """Images (or recorded predictions) and truth of a bag, paired by header stamp."""
 
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,13 +92,11 @@ class BagPairs:
 
         """
         self.unmatched_images = self.unmatched_labels = 0
-        with BagReader(self.path) as bag, ExitStack() as stack:
+        with BagReader(self.path) as bag:
             bag.require_images(self.image_topic, self.label_topic)
             partners = self._match(bag) if self.slop_ns else None
             wanted = None if partners is None else {*partners.values()}
-            images, truths = _Waiting(self.image_topic), _Waiting(self.label_topic)
-            # What is read again is read by another reader, since this one goes on.
-            again = _Again(self.path, stack)
+            images, truths = _Waiting(bag, self.image_topic), _Waiting(bag, self.label_topic)
             for item in bag.messages([self.image_topic, self.label_topic]):
                 is_truth = item.topic == self.label_topic
                 mine, other = (truths, images) if is_truth else (images, truths)
@@ -113,7 +110,7 @@ class BagPairs:
                 ):
                     self._count_unmatched(is_truth)
                 elif key in other:
-                    image, truth = images.pop(key, again), truths.pop(key, again)
+                    image, truth = images.pop(key), truths.pop(key)
                     yield Pair(header_stamp_ns(image), image, truth)
         self.unmatched_images += len(images)
         self.unmatched_labels += len(truths)
@@ -157,24 +154,11 @@ class BagPairs:
         return match_stamps(images, truths, self.slop_ns)
 
 
-class _Again:
-    """A second reader of a bag, opened when it is first needed."""
-
-    def __init__(self, path: Path, stack: ExitStack) -> None:
-        self._path, self._stack = path, stack
-        self._bag: BagReader | None = None
-
-    def read(self, topic: str, received_ns: int, header_ns: int) -> Any:
-        if self._bag is None:
-            self._bag = self._stack.enter_context(BagReader(self._path))
-        return self._bag.message_at(topic, received_ns, header_ns).message
-
-
 class _Waiting:
     """The messages of a topic that wait for their other half, by the key they share with it."""
 
-    def __init__(self, topic: str) -> None:
-        self._topic = topic
+    def __init__(self, bag: BagReader, topic: str) -> None:
+        self._bag, self._topic = bag, topic
         self._places: dict[int, tuple[int, int]] = {}
         self._held: dict[int, Any] = {}
         self._bytes = 0
@@ -202,11 +186,11 @@ class _Waiting:
             self._bytes -= len(self._held.pop(next(iter(self._held))).data)
         return True
 
-    def pop(self, key: int, again: _Again) -> Any:
+    def pop(self, key: int) -> Any:
         """Return the message of a key, if need be from the bag."""
         place = self._places.pop(key)
         if key not in self._held:
-            return again.read(self._topic, *place)
+            return self._bag.message_at(self._topic, *place).message
         message = self._held.pop(key)
         self._bytes -= len(message.data)
         return message

@@ -21,6 +21,7 @@ import pytest
 from red_segmenter import RedSegmenter
 
 from spssn_ros.bags.labelled import LabelledFrame, write_labelled_bag
+from spssn_ros.bags.reader import BagReader
 from spssn_ros.bags.writer import BagWriter, Storage
 from spssn_ros.errors import BadImageError, BagError, ConfigError
 from spssn_ros.evaluation import ConfusionMatrix
@@ -163,3 +164,18 @@ def test_a_bad_instance_image_is_named_by_bag_and_stamp(
     text = r'bag, frame of /image with stamp 1\.0+: the instance image is 3x2, but truth is 4x4'
     with pytest.raises(BagError, match=text):
         evaluate(config, three_classes, segmenter)
+
+
+def test_a_bag_without_such_images_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.write_compressed('/instances', 1, 'c', b'')
+    opened = []
+    monkeypatch.setattr(BagReader, '__exit__', lambda self, *_: opened.remove(self))
+    enter = BagReader.__enter__
+    monkeypatch.setattr(BagReader, '__enter__', lambda self: opened.append(self) or enter(self))
+    for topic in ('/instances', '/nothing'):
+        with pytest.raises(BagError, match=topic), InstanceImages(tmp_path / 'bag', topic):
+            pass
+        assert opened == []
