@@ -112,7 +112,7 @@ class Worker(Generic[T]):
             self._tasks.get()[0].cancel()
 
     def _run_tasks(self) -> None:
-        while not self._tasks.empty():
+        while not (self._tasks.empty() or self.mailbox.closed):
             future, task = self._tasks.get()
             if not future.set_running_or_notify_cancel():
                 continue
@@ -120,5 +120,5 @@ class Worker(Generic[T]):
                 future.set_result(task())
             except BaseException as error:
                 future.set_exception(error)
-            # Likewise.
+            # As in `call`; waiting for the next frame would keep both.
             del future, task

@@ -199,6 +199,18 @@ def test_stopping_waits_for_the_frame_in_hand_and_drops_the_rest(
     assert recorder.frames == [('a', 0)]
 
 
+def test_stopping_within_a_task_cancels_those_behind_it(worker: Worker[Any]) -> None:
+    entered, free = threading.Event(), threading.Event()
+    first = worker.submit(lambda: entered.set() or free.wait(GUARD_S))
+    assert entered.wait(GUARD_S)
+    second = worker.submit(lambda: pytest.fail('it ran'))
+    assert not worker.stop(0.01)
+    free.set()
+    assert worker.stop(GUARD_S)
+    assert first.result(0)
+    assert second.cancelled()
+
+
 def test_stopping_an_idle_worker(worker: Worker[Any]) -> None:
     assert worker.stop(GUARD_S)
     assert worker.stop(0)
