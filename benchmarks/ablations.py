@@ -31,8 +31,8 @@ from typing import Any
 
 import numpy as np
 
-from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.files import write_whole
+from spssn_ros.machine import describe_machine
 from spssn_ros.models import count_parameters, create_model
 from spssn_ros.models.fast_scnn import FastSCNN
 from spssn_ros.training.checkpoint import summary

@@ -27,9 +27,9 @@ from pathlib import Path
 
 from spssn_ros.bags.labelled import COMPRESSED_TOPIC, IMAGE_TOPIC, LABEL_TOPIC
 from spssn_ros.bags.reader import BagReader
-from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.evaluation.evaluate import EvaluationConfig, decode_image, evaluate
 from spssn_ros.inference import Segmenter
+from spssn_ros.machine import describe_machine
 
 
 def main() -> None:

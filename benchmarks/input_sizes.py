@@ -34,10 +34,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spssn_ros.benchmarking.engine_calls import Calls, take_turns
-from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.evaluation import ConfusionMatrix
 from spssn_ros.files import write_whole
 from spssn_ros.inference import Segmenter
+from spssn_ros.machine import describe_machine
 from spssn_ros.training.augment import Sample
 from spssn_ros.training.checkpoint import summary
 from spssn_ros.training.config import TrainConfig

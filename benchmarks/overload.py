@@ -39,7 +39,7 @@ from rclpy._rclpy_pybind11 import RCLError
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from sensor_msgs.msg import Image
 
-from spssn_ros.benchmarking.machine import describe_machine
+from spssn_ros.machine import describe_machine
 from spssn_ros.nodes import qos
 from spssn_ros.nodes.children import check_alive, isolate, started, wait_or_kill
 from spssn_ros.nodes.messages import image_message

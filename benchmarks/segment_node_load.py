@@ -37,8 +37,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
-from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.labels import CAMVID
+from spssn_ros.machine import describe_machine
 from spssn_ros.nodes import qos
 from spssn_ros.nodes.camera import IMAGE_OUTPUTS, mask_topics
 from spssn_ros.nodes.children import isolate, started

@@ -29,7 +29,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC
-from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.errors import BagError
 from spssn_ros.evaluation.distributed import Processes
 from spssn_ros.evaluation.evaluate import EvaluationConfig, decoded_frames
@@ -38,6 +37,7 @@ from spssn_ros.evaluation.run import run_evaluation
 from spssn_ros.files import write_whole
 from spssn_ros.imaging import Painter, encode_png
 from spssn_ros.inference import Segmenter
+from spssn_ros.machine import describe_machine
 
 _PICTURED = 8
 

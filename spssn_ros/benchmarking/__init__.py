@@ -21,7 +21,6 @@ from spssn_ros.benchmarking.engine import (
     benchmark_engine,
     score_camvid,
 )
-from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.benchmarking.models import ModelResult, ModelsBenchmark, benchmark_models
 from spssn_ros.benchmarking.published import COUNTED_AT, PUBLISHED
 from spssn_ros.benchmarking.timing import ENGINE_NOTE, FORWARD_NOTE, Timing
@@ -42,6 +41,5 @@ __all__ = [
     'benchmark_models',
     'count_gflops',
     'count_model',
-    'describe_machine',
     'score_camvid',
 ]

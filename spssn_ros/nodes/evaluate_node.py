@@ -22,12 +22,12 @@ from typing import Any
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
-from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.errors import ConfigError, SpssnError
 from spssn_ros.evaluation.report import Run
 from spssn_ros.evaluation.result import EvaluationResult, check_targets
 from spssn_ros.evaluation.threshold import Threshold
 from spssn_ros.files import explain
+from spssn_ros.machine import describe_machine
 from spssn_ros.nodes.evaluate_bags import bags_to_score, score_bags
 from spssn_ros.nodes.evaluate_live import TOPICS, LiveScores
 from spssn_ros.nodes.evaluate_parameters import EvaluateParameters, Mode

@@ -31,10 +31,10 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from spssn_ros.bags.reader import BagReader
+from spssn_ros.command_parser import CommandParser
 from spssn_ros.errors import ConfigError, SpssnError
 from spssn_ros.nodes.bag_player import BagPlayer, StopFlag
 from spssn_ros.nodes.process import init_ros, without_ros_args
-from spssn_ros.tools.parser import CommandParser
 
 _MOST_CLOCK_HZ = 1000
 

@@ -20,11 +20,11 @@ from pathlib import Path
 from spssn_ros.benchmarking import (
     EngineBenchmark,
     benchmark_engine,
-    describe_machine,
     score_camvid,
 )
 from spssn_ros.files import check_file_target
 from spssn_ros.inference.config import Device, Precision
+from spssn_ros.machine import describe_machine
 from spssn_ros.models import MODEL_NAMES
 from spssn_ros.tools import benchmark_models, benchmark_node
 from spssn_ros.tools.benchmark_engine import engine_report

@@ -20,7 +20,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spssn_ros.bags.labelled import IMAGE_TOPIC, INSTANCE_TOPIC, LABEL_TOPIC
-from spssn_ros.benchmarking.machine import describe_machine
 from spssn_ros.errors import ConfigError
 from spssn_ros.evaluation.distributed import Processes, join_processes
 from spssn_ros.evaluation.evaluate import DEFAULT_WORKERS, EvaluationConfig
@@ -30,6 +29,7 @@ from spssn_ros.evaluation.run import run_evaluation, scored_classes
 from spssn_ros.evaluation.threshold import Threshold
 from spssn_ros.evaluation.truth import TruthFormat
 from spssn_ros.imaging.degradation import Degradation
+from spssn_ros.machine import describe_machine
 from spssn_ros.tools.options import (
     add_engine_options,
     add_pairing_options,

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spssn_ros import __version__
+from spssn_ros.command_parser import CommandParser
 from spssn_ros.errors import SpssnError
 from spssn_ros.files import explain
 from spssn_ros.image_file import silence_decoders
@@ -39,7 +40,6 @@ from spssn_ros.tools import (
     segment,
     train,
 )
-from spssn_ros.tools.parser import CommandParser
 
 SUBCOMMANDS = (
     demo,

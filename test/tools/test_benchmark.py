@@ -38,13 +38,13 @@ from spssn_ros.benchmarking import (
     engine_calls,
 )
 from spssn_ros.benchmarking.baseline import EagerPyTorch
-from spssn_ros.benchmarking.machine import cpu_model
 from spssn_ros.errors import ConfigError
 from spssn_ros.inference import InferenceConfig, Segmentation, Segmenter
 from spssn_ros.inference.config import Device, InputSize, Precision
 from spssn_ros.inference.fold_bn import fold_batch_norm
 from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.labels import CAMVID, LabelSet
+from spssn_ros.machine import cpu_model
 from spssn_ros.models import (
     MODEL_NAMES,
     Normalisation,
