@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from spssn_ros.benchmarking.baseline import AS_THEY_ARE, EagerPyTorch
 from spssn_ros.benchmarking.engine_calls import Engine, calls, in_a_row, stages, take_turns
 from spssn_ros.benchmarking.timing import Timing
-from spssn_ros.datasets.camvid import find_camvid, read_pair
+from spssn_ros.datasets.camvid import find_camvid
+from spssn_ros.datasets.sample import read_pair
 from spssn_ros.errors import ConfigError, DeviceError
 from spssn_ros.evaluation import ConfusionMatrix
 from spssn_ros.inference import InferenceConfig, Segmenter

@@ -20,26 +20,20 @@ come from folders or from lists `train.txt`, `val.txt`, `test.txt`.
 """
 
 from collections.abc import Iterable
-from itertools import pairwise
 from pathlib import Path
 
-from spssn_ros.datasets.sample import LabelFormat, Sample, read_image, read_labels, read_pair
+from spssn_ros.datasets.sample import (
+    IMAGE_SUFFIXES,
+    LabelFormat,
+    Sample,
+    is_image,
+    sorted_by_stem,
+)
 from spssn_ros.errors import DatasetError
 from spssn_ros.files import read_plain
 
-__all__ = [
-    'SPLITS',
-    'LabelFormat',
-    'Sample',
-    'find_camvid',
-    'read_image',
-    'read_labels',
-    'read_pair',
-]
-
 SPLITS = ('train', 'val', 'test')
 
-_IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg')
 _COLOR_SUFFIX = '_L'
 
 
@@ -61,14 +55,7 @@ def find_camvid(root: Path, split: str) -> list[Sample]:
         samples = _split_samples(root, names) if names else _pair(root, _unsplit_images(root))
     else:
         samples = _split_samples(root, split.split('+'))
-    samples.sort(key=lambda sample: sample.stem)
-    for first, second in pairwise(samples):
-        if first.stem == second.stem:
-            raise DatasetError(
-                f'frame {first.stem} is there twice: {first.image_path} and '
-                f'{second.image_path}; remove one'
-            )
-    return samples
+    return sorted_by_stem(samples)
 
 
 def _split_samples(root: Path, splits: Iterable[str]) -> list[Sample]:
@@ -101,9 +88,7 @@ def _images(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in _IMAGE_SUFFIXES
-        and not path.name.startswith('.')
-        and not path.stem.endswith(_COLOR_SUFFIX)
+        if is_image(path) and not path.stem.endswith(_COLOR_SUFFIX)
     )
 
 
@@ -143,7 +128,7 @@ def _listed_images(root: Path, list_path: Path) -> list[Path]:
         if not line.strip():
             continue
         name = Path(line.split()[0])
-        stem = name.stem if name.suffix.lower() in _IMAGE_SUFFIXES else name.name
+        stem = name.stem if name.suffix.lower() in IMAGE_SUFFIXES else name.name
         if stem not in by_stem:
             raise DatasetError(f'{list_path} names frame {stem!r}, but {root} has no such image')
         images.append(by_stem[stem])

@@ -24,15 +24,17 @@ Splits are folders, DIR/train/images and DIR/train/labels, or lists of stems, DI
 from collections.abc import Iterable
 from pathlib import Path
 
-from spssn_ros.datasets.class_list import CLASS_LIST, class_list, read_label_set
-from spssn_ros.datasets.sample import LabelFormat, Sample
+from spssn_ros.datasets.class_list import CLASS_LIST, read_label_set
+from spssn_ros.datasets.sample import (
+    IMAGE_SUFFIXES,
+    LabelFormat,
+    Sample,
+    is_image,
+    sorted_by_stem,
+)
 from spssn_ros.errors import DatasetError
 from spssn_ros.files import read_plain
 from spssn_ros.labels import LabelSet
-
-__all__ = ['CLASS_LIST', 'class_list', 'find_folder', 'read_label_set']
-
-_IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg')
 
 
 def find_folder(path: Path, split: str = 'all') -> list[Sample]:
@@ -61,15 +63,7 @@ def find_folder(path: Path, split: str = 'all') -> list[Sample]:
         samples = [s for folder in folders for s in _samples(folder, label_set)]
     else:
         samples = [s for name in split.split('+') for s in _split(path, name, label_set)]
-    by_stem: dict[str, Sample] = {}
-    for sample in samples:
-        twin = by_stem.setdefault(sample.stem, sample)
-        if twin is not sample:
-            raise DatasetError(
-                f'frame {sample.stem} is there twice: {twin.image_path} and '
-                f'{sample.image_path}; remove one'
-            )
-    return sorted(samples, key=lambda sample: sample.stem)
+    return sorted_by_stem(samples)
 
 
 def _split(path: Path, split: str, label_set: LabelSet) -> list[Sample]:
@@ -90,8 +84,8 @@ def _stems(file: Path) -> list[str]:
     # Editors on Windows begin a file with a mark, which is no part of the first name.
     text = read_plain(file).decode('utf-8-sig', errors='replace')
     names = [line.strip() for line in text.splitlines()]
-    images = _IMAGE_SUFFIXES
-    return [n.rpartition('.')[0] if n.lower().endswith(images) else n for n in names if n]
+    ends = IMAGE_SUFFIXES
+    return [n.rpartition('.')[0] if n.lower().endswith(ends) else n for n in names if n]
 
 
 def _listed(file: Path, samples: list[Sample]) -> list[Sample]:
@@ -108,9 +102,7 @@ def _samples(folder: Path, label_set: LabelSet, only: Iterable[str] | None = Non
     wanted = None if only is None else set(only)
     samples = []
     for image in sorted((folder / 'images').iterdir()):
-        if image.suffix.lower() not in _IMAGE_SUFFIXES or image.name.startswith('.'):
-            continue
-        if wanted is not None and image.stem not in wanted:
+        if not is_image(image) or (wanted is not None and image.stem not in wanted):
             continue
         label = folder / 'labels' / f'{image.stem}.png'
         if not label.is_file():

@@ -13,8 +13,10 @@
 # limitations under the License.
 """One labelled frame of a data set on disk, and how to read it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -33,6 +35,8 @@ from spssn_ros.labels import (
     color_labels,
     ids_beyond,
 )
+
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg')
 
 
 class LabelFormat(Enum):
@@ -69,6 +73,28 @@ class Sample:
     label_path: Path
     label_format: LabelFormat
     label_set: LabelSet | None = None
+
+
+def is_image(path: Path) -> bool:
+    """Say whether a file is named as an image, and not hidden."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith('.')
+
+
+def sorted_by_stem(samples: Iterable[Sample]) -> list[Sample]:
+    """Return frames in the order of their names.
+
+    Raises:
+        DatasetError: two have the same.
+
+    """
+    found = sorted(samples, key=lambda sample: sample.stem)
+    for first, second in pairwise(found):
+        if first.stem == second.stem:
+            raise DatasetError(
+                f'frame {first.stem} is there twice: {first.image_path} and '
+                f'{second.image_path}; remove one'
+            )
+    return found
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:

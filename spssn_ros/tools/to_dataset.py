@@ -29,7 +29,7 @@ from tqdm import tqdm
 from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC
 from spssn_ros.bags.reader import BagReader
 from spssn_ros.bags.stamps import header_stamp_ns
-from spssn_ros.datasets.folder import CLASS_LIST, class_list
+from spssn_ros.datasets.class_list import CLASS_LIST, class_list
 from spssn_ros.errors import BadImageError, BagError, ConfigError, DatasetError
 from spssn_ros.evaluation.evaluate import decode_image
 from spssn_ros.evaluation.pairing import BagPairs

@@ -25,7 +25,8 @@ from tqdm import tqdm
 from spssn_ros.datasets import sample as dataset
 from spssn_ros.datasets.camvid import find_camvid
 from spssn_ros.datasets.cityscapes import find_cityscapes
-from spssn_ros.datasets.folder import find_folder, read_label_set
+from spssn_ros.datasets.class_list import read_label_set
+from spssn_ros.datasets.folder import find_folder
 from spssn_ros.errors import ConfigError, DatasetError
 from spssn_ros.labels import CAMVID, CITYSCAPES, UNKNOWN, LabelSet
 from spssn_ros.synthetic import StreetScene

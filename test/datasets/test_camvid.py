@@ -19,13 +19,8 @@ import cv2
 import numpy as np
 import pytest
 
-from spssn_ros.datasets.camvid import (
-    LabelFormat,
-    find_camvid,
-    read_image,
-    read_labels,
-    read_pair,
-)
+from spssn_ros.datasets.camvid import find_camvid
+from spssn_ros.datasets.sample import LabelFormat, read_image, read_labels, read_pair
 from spssn_ros.errors import DatasetError
 
 RGB = np.zeros((4, 6, 3), np.uint8) + np.array([200, 100, 50], np.uint8)

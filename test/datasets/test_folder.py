@@ -20,7 +20,8 @@ import cv2
 import numpy as np
 import pytest
 
-from spssn_ros.datasets.folder import class_list, find_folder, read_label_set
+from spssn_ros.datasets.class_list import class_list, read_label_set
+from spssn_ros.datasets.folder import find_folder
 from spssn_ros.datasets.sample import read_labels, read_pair
 from spssn_ros.errors import DatasetError
 from spssn_ros.labels import CAMVID, CITYSCAPES, LabelSet

@@ -28,8 +28,10 @@ from spssn_ros.bags.labelled import FIRST_STAMP_NS
 from spssn_ros.bags.reader import BagReader
 from spssn_ros.bags.stamps import header_stamp_ns
 from spssn_ros.bags.writer import BagWriter
-from spssn_ros.datasets.camvid import find_camvid, read_pair
-from spssn_ros.datasets.folder import find_folder, read_label_set
+from spssn_ros.datasets.camvid import find_camvid
+from spssn_ros.datasets.class_list import read_label_set
+from spssn_ros.datasets.folder import find_folder
+from spssn_ros.datasets.sample import read_pair
 from spssn_ros.imaging import decode_compressed, to_labels, to_rgb, view
 from spssn_ros.tools.main import main
 
