@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from spssn_ros.errors import BadImageError, ConfigError
 from spssn_ros.evaluation.categories import Categories
-from spssn_ros.evaluation.confusion import ConfusionMatrix
+from spssn_ros.evaluation.confusion import ConfusionMatrix, size_text
 from spssn_ros.labels import CITYSCAPES, CITYSCAPES_IDS, UNKNOWN, LabelSet
 
 CITYSCAPES_INSTANCE_SIZES = {
@@ -90,8 +90,8 @@ class InstanceScores:
         """
         if not truth.shape == prediction.shape == instances.shape:
             raise BadImageError(
-                f'the instance image is {_size(instances)}, but truth is {_size(truth)} and the '
-                f'prediction {_size(prediction)}; all must have one size'
+                f'the instance image is {size_text(instances)}, but truth is {size_text(truth)} '
+                f'and the prediction {size_text(prediction)}; all must have one size'
             )
         instances = instances.astype(np.uint16, copy=False)
         classes = self._classes(truth, instances)
@@ -213,7 +213,3 @@ def _iiou(
     """Divide weighted hits by hits and misses and false positives; NaN where all are 0."""
     union = whole + false_positives
     return np.divide(hits, union, out=np.full(hits.shape, np.nan), where=union > 0)
-
-
-def _size(image: NDArray[np.integer]) -> str:
-    return 'x'.join(str(side) for side in reversed(image.shape))

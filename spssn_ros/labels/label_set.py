@@ -14,6 +14,7 @@
 """Class names and their colours."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +78,14 @@ class LabelSet:
         if name not in self.names:
             raise ConfigError(f'no class {name!r}; the classes are {", ".join(self.names)}')
         return self.names.index(name)
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Return id, name and RGB colour of every class, in the order of the ids, for JSON."""
+        pairs = zip(self.names, self.palette, strict=True)
+        return [
+            {'id': class_id, 'name': name, 'color': list(color)}
+            for class_id, (name, color) in enumerate(pairs)
+        ]
 
     def color_table(self) -> NDArray[np.uint8]:
         """Return a (256, 3) uint8 RGB look-up table; ids without a class are black."""

@@ -121,14 +121,8 @@ def _scaled_part(offset: int, length: int, factor: float, whole: int) -> tuple[i
 
 def label_info_json(info: WeightsInfo, weights: str, threshold: float) -> String:
     """Return what the ids in a label image mean, as JSON."""
-    classes = [
-        {'id': i, 'name': name, 'color': list(color)}
-        for i, (name, color) in enumerate(
-            zip(info.label_set.names, info.label_set.palette, strict=True)
-        )
-    ]
     facts = {
-        'classes': classes,
+        'classes': info.label_set.entries(),
         'unknown': UNKNOWN,
         'confidence_threshold': threshold,
         'model': info.model,

@@ -263,12 +263,4 @@ def _video_size(width: int, height: int) -> tuple[int, int]:
 
 def classes_json(label_set: LabelSet) -> str:
     """Return the JSON that explains label images: id, name and RGB colour of every class."""
-    return json.dumps(
-        [
-            {'id': class_id, 'name': name, 'color': color}
-            for class_id, (name, color) in enumerate(
-                zip(label_set.names, label_set.palette, strict=True)
-            )
-        ],
-        indent=2,
-    )
+    return json.dumps(label_set.entries(), indent=2)
