@@ -26,7 +26,7 @@ PACKAGE = ROOT / 'spssn_ros'
 # Each layer may use those before it. Rooms of one layer do not know one another.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({'command_parser', 'errors', 'files', 'machine', 'png_chunks', 'share', 'stdout'}),
-    frozenset({'image_file', 'labels', 'missing'}),
+    frozenset({'choices', 'image_file', 'labels', 'missing'}),
     frozenset({'imaging', 'models', 'runtime', 'bags', 'datasets', 'synthetic'}),
     frozenset({'inference'}),
     frozenset({'evaluation'}),

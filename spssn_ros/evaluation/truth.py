@@ -48,19 +48,6 @@ class TruthFormat(Enum):
     CITYSCAPES_IDS = 'cityscapes-ids'
     """mono8: Cityscapes' labelIds 0..33 (255 for -1), of which 19 are classes."""
 
-    @classmethod
-    def parse(cls, value: str) -> 'TruthFormat':
-        """Return the member of that value.
-
-        Raises:
-            ConfigError: there is none; the message lists those that there are.
-
-        """
-        values = [member.value for member in cls]
-        if value not in values:
-            raise ConfigError(f'truth is {value!r}; give one of {", ".join(values)}')
-        return cls(value)
-
     def check(self, label_set: LabelSet) -> None:
         """Check that such truth has these classes.
 

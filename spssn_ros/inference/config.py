@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from spssn_ros.choices import parse_choice
 from spssn_ros.errors import ConfigError
 
 Size = tuple[int, int]
@@ -173,9 +174,9 @@ class InferenceConfig:
 
         """
         return cls(
-            _member(Device, device, 'device'),
-            _member(BackendName, backend, 'backend'),
-            _member(Precision, precision, 'precision'),
+            parse_choice(Device, device, 'device'),
+            parse_choice(BackendName, backend, 'backend'),
+            parse_choice(Precision, precision, 'precision'),
             InputSize.parse(input_size),
             cpu_threads,
         )
@@ -184,11 +185,3 @@ class InferenceConfig:
         """Return this configuration for the CPU; what does not serve it becomes automatic."""
         precision = Precision.AUTO if self.precision is Precision.FLOAT16 else self.precision
         return replace(self, device=Device.CPU, backend=BackendName.AUTO, precision=precision)
-
-
-def _member(kind: type[Enum], text: str, name: str):  # type: ignore[no-untyped-def]
-    try:
-        return kind(text)
-    except ValueError as error:
-        known = ', '.join(str(member.value) for member in kind)
-        raise ConfigError(f'{name} is {text!r}; give one of {known}') from error

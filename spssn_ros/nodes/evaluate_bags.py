@@ -13,6 +13,7 @@
 # limitations under the License.
 """`evaluate_node`, offline: bags are scored as `spssn evaluate` does."""
 
+from spssn_ros.choices import parse_choice
 from spssn_ros.errors import ConfigError
 from spssn_ros.evaluation.evaluate import EvaluationConfig
 from spssn_ros.evaluation.report import Run, print_scores, read_earlier
@@ -38,7 +39,7 @@ def bags_to_score(parameters: EvaluateParameters) -> EvaluationConfig:
         parameters.texts('image_topic'),
         parameters.texts('label_topic'),
         parameters.texts('prediction_topic'),
-        TruthFormat.parse(parameters.text('truth')),
+        parse_choice(TruthFormat, parameters.text('truth'), 'truth'),
         parameters.number('slop_ms'),
     )
 

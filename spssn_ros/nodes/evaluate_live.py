@@ -19,6 +19,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from spssn_ros.bags.stamps import header_stamp_ns
+from spssn_ros.choices import parse_choice
 from spssn_ros.errors import BadImageError, SpssnError
 from spssn_ros.evaluation.live import LiveEvaluation
 from spssn_ros.evaluation.report import (
@@ -68,7 +69,7 @@ class LiveScores:
             self._info.label_set,
             with_gallery=self._report is not None,
             source=Source('', self.label_topic),
-            truth=TruthFormat.parse(parameters.text('truth')),
+            truth=parse_choice(TruthFormat, parameters.text('truth'), 'truth'),
         )
         label, truth, image = TOPICS
         self._inputs = [

@@ -21,6 +21,7 @@ from pathlib import Path
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 
+from spssn_ros.choices import parse_choice
 from spssn_ros.errors import ConfigError
 from spssn_ros.files import from_home
 from spssn_ros.nodes.declare import declare
@@ -99,10 +100,7 @@ class EvaluateParameters:
             ConfigError: neither of the two.
 
         """
-        mode = self.text('mode')
-        if mode not in {member.value for member in Mode}:
-            raise ConfigError(f'mode is {mode!r}; give live or offline')
-        return Mode(mode)
+        return parse_choice(Mode, self.text('mode'), 'mode')
 
     def text(self, name: str) -> str:
         """Return a text."""

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from spssn_ros.choices import parse_choice
 from spssn_ros.errors import ConfigError
 from spssn_ros.inference.config import MAX_CPU_THREADS, InferenceConfig, Size, parse_size
 from spssn_ros.labels import LabelSet
@@ -198,9 +199,6 @@ class Settings:
         """
         for spec in PARAMETERS:
             _check_range(spec, values[spec.name])
-        transport = values['transport']
-        if transport not in {member.value for member in Transport}:
-            raise ConfigError(f'transport is {transport!r}; give raw or compressed')
         output = values['output_size']
         fixed = None
         if output not in ('input', 'network'):
@@ -217,7 +215,7 @@ class Settings:
             output_size=fixed,
             output_network=output == 'network',
             cameras=_camera_names(values['cameras']),
-            transport=Transport(transport),
+            transport=parse_choice(Transport, values['transport'], 'transport'),
             mask_classes=_class_names(values['mask_classes']),
             overlay_alpha=values['overlay_alpha'],
             overlay_classes=_class_names(values['overlay_classes']),
