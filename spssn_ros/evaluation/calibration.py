@@ -80,21 +80,21 @@ class Calibration:
         self.counts += other.counts
         self.right += other.right
 
-    def bins(self, count: int = BINS) -> list[Bin]:
+    def bins(self) -> list[Bin]:
         """Return the pixels by confidence, in intervals of equal width."""
         levels = np.arange(_LEVELS)
         # In whole numbers, so that no rounding moves a level on an interval's border.
-        bin_of = np.minimum(levels * count // (_LEVELS - 1), count - 1)
+        bin_of = np.minimum(levels * BINS // (_LEVELS - 1), BINS - 1)
         total = self.counts.sum()
         found = []
-        for number in range(count):
+        for number in range(BINS):
             inside = bin_of == number
             pixels = self.counts[inside].sum()
             mean = (levels[inside] * self.counts[inside]).sum() / (_LEVELS - 1)
             found.append(
                 Bin(
-                    number / count,
-                    (number + 1) / count,
+                    number / BINS,
+                    (number + 1) / BINS,
                     float(mean / pixels) if pixels else np.nan,
                     float(self.right[inside].sum() / pixels) if pixels else np.nan,
                     float(pixels / total) if total else 0.0,
@@ -102,7 +102,7 @@ class Calibration:
             )
         return found
 
-    def expected_error(self, count: int = BINS) -> float:
+    def expected_error(self) -> float:
         """Return the expected calibration error (ECE), a fraction; NaN without pixels.
 
         The mean distance of confidence and accuracy over the bins, weighted by their pixels (Guo
@@ -110,4 +110,4 @@ class Calibration:
         """
         if not self.counts.sum():
             return float('nan')
-        return sum(b.share * abs(b.confidence - b.accuracy) for b in self.bins(count) if b.share)
+        return sum(b.share * abs(b.confidence - b.accuracy) for b in self.bins() if b.share)

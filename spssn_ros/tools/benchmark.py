@@ -34,6 +34,7 @@ from spssn_ros.tools.benchmark_report import (
     parse_sizes,
     with_bar,
 )
+from spssn_ros.tools.options import add_threads_option, add_weights_option
 
 
 def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -76,7 +77,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     )
     _add_options(engine, _engine, '480x360,960x720,2048x1024', iterations=50)
     _add_device_options(engine, 'auto')
-    _add_weights(engine)
+    add_weights_option(engine)
     engine.add_argument(
         '--models',
         default='spssn,fast_scnn',
@@ -110,7 +111,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         metavar='SIZE',
         help="the node's parameter: auto, native or WxH; default: %(default)s",
     )
-    _add_weights(node)
+    add_weights_option(node)
     node.add_argument(
         '--models',
         default='spssn',
@@ -152,17 +153,7 @@ def _add_device_options(parser: argparse.ArgumentParser, precision: str) -> None
         default=precision,
         help='default: %(default)s',
     )
-    parser.add_argument(
-        '--cpu-threads', type=int, default=0, help='threads on the CPU; 0 (default): automatic'
-    )
-
-
-def _add_weights(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        '--weights',
-        default='spssn_camvid',
-        help='weights file, or the name of a shipped one; default: %(default)s',
-    )
+    add_threads_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -34,6 +34,7 @@ from spssn_ros.files import check_file_target
 from spssn_ros.inference.config import Size, parse_size
 from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.models import load_weights
+from spssn_ros.tools.options import add_weights_option
 
 INPUT_NAME, OUTPUT_NAME = 'image', 'logits'
 # The oldest that the exporter writes, hence read by the most programs.
@@ -64,11 +65,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         'after bilinear upsampling (half-pixel centres). Class names, palette and what else the '
         'weights file says of itself are in the metadata.',
     )
-    parser.add_argument(
-        '--weights',
-        default='spssn_camvid',
-        help='weights file, or the name of a shipped one; default: %(default)s',
-    )
+    add_weights_option(parser)
     parser.add_argument(
         '--format',
         required=True,

@@ -27,13 +27,25 @@ from spssn_ros.labels import CAMVID, CITYSCAPES, LabelSet
 _LABEL_SETS = {'camvid': CAMVID, 'cityscapes': CITYSCAPES}
 
 
-def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """Add what says which network runs, and how."""
+def add_weights_option(parser: argparse.ArgumentParser) -> None:
+    """Add which weights; some shipped ones by default."""
     parser.add_argument(
         '--weights',
         default='spssn_camvid',
         help='weights file, or the name of a shipped one; default: %(default)s',
     )
+
+
+def add_threads_option(parser: argparse.ArgumentParser) -> None:
+    """Add by how many threads the CPU runs the network."""
+    parser.add_argument(
+        '--cpu-threads', type=int, default=0, help='threads on the CPU; 0 (default): automatic'
+    )
+
+
+def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says which network runs, and how."""
+    add_weights_option(parser)
     for option, kind, text in (
         ('device', Device, 'where the network runs; auto (default): on the GPU if there is one'),
         (
@@ -51,9 +63,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         choices = [member.value for member in kind]
         parser.add_argument(f'--{option}', choices=choices, default='auto', help=text)
     _add_input_size(parser)
-    parser.add_argument(
-        '--cpu-threads', type=int, default=0, help='threads on the CPU; 0 (default): automatic'
-    )
+    add_threads_option(parser)
 
 
 def add_copy_options(parser: argparse.ArgumentParser) -> None:
