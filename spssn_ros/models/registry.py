@@ -58,19 +58,22 @@ def create_model(name: str, num_classes: int = 19, **options: Any) -> Network:
             auxiliary heads take `auxiliary=True`, for training.
 
     Raises:
-        ConfigError: unknown name or option, or an option out of range.
+        ConfigError: unknown name or option, or an option out of range or of the wrong type.
 
     """
     if name not in _MODELS:
         near = difflib.get_close_matches(name, MODEL_NAMES, n=1)
         hint = f'; did you mean {near[0]!r}?' if near else ''
         raise ConfigError(f'no network {name!r}; there are {", ".join(MODEL_NAMES)}{hint}')
+    _, *known = inspect.signature(_MODELS[name]).parameters
+    strange = ', '.join(repr(option) for option in options if option not in known)
+    if strange:
+        raise ConfigError(f'{name} takes no such option: {strange}; it takes {", ".join(known)}')
     try:
         return _MODELS[name](num_classes=num_classes, **options)
     except TypeError as error:
-        _, *known = inspect.signature(_MODELS[name]).parameters
         raise ConfigError(
-            f'{name} takes no such option: {error}; it takes {", ".join(known)}'
+            f'{name} has an option of the wrong type among {options} ({error})'
         ) from error
 
 

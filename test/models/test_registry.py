@@ -39,6 +39,14 @@ def test_an_unknown_name_lists_those_that_there_are() -> None:
 
 
 def test_an_unknown_option_is_named_and_those_that_there_are() -> None:
-    told = "^spssn takes no such option: .*'chain_lenght'.*; it takes chain_length, first_stride, "
+    told = "^spssn takes no such option: 'chain_lenght'; it takes chain_length, first_stride, "
     with pytest.raises(ConfigError, match=told + 'dropout, auxiliary$'):
         create_model('spssn', chain_lenght=2)
+
+
+def test_an_option_of_the_wrong_type_is_not_called_unknown() -> None:
+    told = (
+        r"^spssn has an option of the wrong type among \{'chain_length': '4'\} \(.*'int' and 'str'"
+    )
+    with pytest.raises(ConfigError, match=told):
+        create_model('spssn', chain_length='4')
