@@ -24,8 +24,8 @@ VERSION = '0.1.0'
 def interpreter() -> str:
     """Return the Python that the executables shall start with.
 
-    That is the one which builds. Only where a system-wide colcon builds while a virtual
-    environment is active is it that environment's: PyTorch is installed there.
+    That is the one that builds, but for a system-wide colcon in an active virtual environment:
+    then it is the environment's, where PyTorch is installed.
     """
     active = Path(os.environ.get('VIRTUAL_ENV', ''), 'bin', 'python3')
     builds_in_environment = (Path(sys.executable).parents[1] / 'pyvenv.cfg').exists()

@@ -46,7 +46,7 @@ from spssn_ros.nodes.dds import (
 )
 from spssn_ros.nodes.params_file import parameter_in
 
-# Other launch files hand theirs on, which may be Python's.
+# Launch files that include this one may write them as Python does.
 BOOLEANS = ['true', 'false', 'True', 'False']
 # What segment_node logs when it begins to answer.
 ACTIVE = b'active: segmenting'

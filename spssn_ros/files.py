@@ -83,8 +83,8 @@ def read_plain(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
 def write_whole(path: Path, data: bytes) -> None:
     """Write `data` to a temporary name beside `path`, then rename it; nothing half-written stays.
 
-    What is there and no plain file is written to as it is, and so is what the process has open,
-    such as /dev/stdout: to a file, the data comes behind what it holds.
+    A pipe or device that `path` names is written to directly. So is what the process has open
+    already, as /dev/stdout: where that is a file, the data comes behind what it holds.
 
     Raises:
         OSError: the folder is missing or not writable, or the disk is full; it names `path`.

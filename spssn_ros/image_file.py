@@ -26,7 +26,7 @@ from spssn_ros.png_chunks import ORIENTATION, PNG_SIGNATURE, pixel_chunks
 def decode_image_file(data: bytes, flags: int) -> NDArray[Any] | None:
     """Return the pixels as OpenCV gives them; None where it cannot decode them.
 
-    That is where they are damaged, of no kind it knows, or claim more pixels than it takes.
+    It cannot where the data are damaged, of a kind it does not know, or claim too many pixels.
 
     Args:
         data: the file's content.

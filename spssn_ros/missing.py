@@ -45,7 +45,7 @@ def explain_import(error: ImportError, ros: bool = False) -> str:
 
     Args:
         error: what an import raised.
-        ros: the program needs ROS whatever this package is: what installs it brings ROS too.
+        ros: the program needs ROS; so the command is to bring ROS, whichever package is missing.
 
     """
     name = error.name or ''

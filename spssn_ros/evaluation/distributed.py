@@ -123,7 +123,7 @@ class Processes:
 def join_processes() -> Iterator[Processes]:
     """Join the processes that the environment tells of, for the duration of the block.
 
-    They are told of by `RANK`, `WORLD_SIZE`, `MASTER_ADDR`, `MASTER_PORT`, `LOCAL_RANK` and
+    They are described by `RANK`, `WORLD_SIZE`, `MASTER_ADDR`, `MASTER_PORT`, `LOCAL_RANK` and
     `LOCAL_WORLD_SIZE`, which torchrun and others set. Without them there is but this process. On
     a machine with GPUs each process gets its own by its local rank.
 

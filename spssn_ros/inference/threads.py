@@ -39,7 +39,7 @@ def available_threads(topology: Path = _TOPOLOGY) -> int:
 def limit_threads(cpu_threads: int) -> int:
     """Give PyTorch and OpenCV, in this process, so many threads, and return the number.
 
-    0 stands for `available_threads`, or what others than this function have limited PyTorch to.
+    0 stands for `available_threads`, but for no more than the program itself has given PyTorch.
     """
     _limit.note()
     threads = cpu_threads or min(available_threads(), _limit.by_others)
@@ -57,7 +57,7 @@ def take_threads(threads: int) -> None:
 
 
 class _Limit(threading.local):
-    """Tells a limit that a program has set for PyTorch from the numbers that are set here.
+    """Tells the number of threads that the program has given PyTorch from those set here.
 
     OpenMP, and so PyTorch, has a number for each thread that calls it.
     """

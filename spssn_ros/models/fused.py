@@ -27,10 +27,12 @@ T = TypeVar('T')
 
 
 class Fused:
-    """Chooses, at the first call on CUDA: afterwards a CUDA graph may hold what was chosen.
+    """Runs Triton's kernels or, once these have failed, PyTorch.
+
+    Which of the two it is shows at the first call on CUDA; a CUDA graph captured later holds that.
 
     Args:
-        what: it does, for the warning where Triton does not work.
+        what: the operation's name, for the warning where Triton does not work.
 
     """
 

@@ -44,7 +44,7 @@ SEGMENT_MIB = 64  # of /dev/shm, which each process reserves with the shipped pr
 def shipped_profile(local: bool = False) -> Path:
     """Path of the shipped profile: in the source tree, or where the package is installed.
 
-    With `local`, of the one that keeps to this machine.
+    With `local`, it is that of the profile that keeps to this machine.
 
     Raises ConfigError where the package was installed without its share directory.
     """
@@ -70,7 +70,7 @@ def large_image_environment(
 ) -> dict[str, str]:
     """Environment variables that make Fast DDS carry large images.
 
-    None if the user set any, or SPSSN_DDS_PROFILE to none, or uses other middleware.
+    Empty if the user has set any of them, or SPSSN_DDS_PROFILE to none, or uses other middleware.
 
     `profile` is the XML file to name in them (default: the shipped one, or with
     ROS_LOCALHOST_ONLY=1 that which keeps to this machine), `environment` what is
@@ -113,8 +113,8 @@ def set_up_process() -> None:
 def shared_memory_shortage(processes: int, directory: Path = SHARED_MEMORY) -> str | None:
     """Say in a sentence that `directory` is too small for so many processes; None if it is not.
 
-    Nor is it for other middleware. Fast DDS falls back to UDP where it cannot have its segment,
-    and loses most large images.
+    Other middleware than Fast DDS does not use it: None. Where Fast DDS cannot have its segment,
+    it falls back to UDP and loses most large images.
     """
     if not directory.is_dir() or not uses_fast_dds():
         return None

@@ -59,7 +59,7 @@ def declare(node: Node, name: str, default: Any, descriptor: ParameterDescriptor
 
 
 def warn_of_unknown_parameters(node: Node) -> None:
-    """Log the names given at the start that are none of the node's, which ROS passes over."""
+    """Warn of parameters given at the start that the node does not have; ROS ignores them."""
     # rclpy has no other way to ask for them.
     given = getattr(node, '_parameter_overrides', {})
     known = node.get_parameters_by_prefix('')

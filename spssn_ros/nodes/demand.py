@@ -30,8 +30,9 @@ __all__ = ['Demand', 'SubscriptionEventCallbacks']
 class Demand:
     """The outputs of one camera that have subscribers.
 
-    They are asked. The middleware could tell of each change instead, but every event that may come
-    is one more thing for the executor to look at, in Python, whenever anything comes.
+    Publishers are asked each time how many they have. The middleware could tell of every change
+    instead, but each such event is one more thing that the executor, in Python, has to look at
+    whenever it wakes.
 
     Args:
         node: the node that publishes.

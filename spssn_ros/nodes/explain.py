@@ -201,7 +201,7 @@ class Explainer:
         )
 
     def _elsewhere(self, topic: str) -> str:
-        """Say where images are published, as far as a sentence bears it."""
+        """Name up to five other topics on which images are published; '' where there is none."""
         topics = self._node.get_topic_names_and_types()
         # What this node publishes, and others of its kind do, is no camera's.
         folders = [name.rpartition('/')[0] for name, _ in topics if name.endswith(_FACTS)]

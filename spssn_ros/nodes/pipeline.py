@@ -56,7 +56,7 @@ class Frame:
     def same_size(self, other: 'Frame') -> bool:
         """Whether another one may go through the network together with this one.
 
-        What a compressed image's size is shows only when it is decoded.
+        Of two compressed images it says yes: their sizes show only when they are decoded.
         """
         sizes = [
             (getattr(frame.message, 'width', 0), getattr(frame.message, 'height', 0))

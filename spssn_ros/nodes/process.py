@@ -122,7 +122,7 @@ def init_ros(args: list[str] | None, **options: Any) -> None:
         ConfigError: ROS arguments, or an environment, that cannot be used.
 
     """
-    with _told():
+    with _explained():
         rclpy.init(args=args, **options)
 
 
@@ -133,12 +133,13 @@ def without_ros_args(args: list[str]) -> list[str]:
         ConfigError: these cannot be used.
 
     """
-    with _told():
+    with _explained():
         return list(remove_ros_args(args=args))
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _explained() -> Iterator[None]:
+    """Raise ConfigError for whatever ROS raises."""
     try:
         yield
     # rclpy's own error types for bad arguments differ between distributions.
@@ -162,13 +163,11 @@ def _nothing() -> None:
 
 
 class _Signals:
-    """Ends by KeyboardInterrupt what SIGINT or SIGTERM comes upon, as long as `raising` is set.
-
-    rclpy's handlers call those that were there before them: these.
+    """Handles SIGINT and SIGTERM; rclpy's handlers, installed later, call these too.
 
     Attributes:
-        raising: whether to.
-        came: whether a signal has; what it came upon may have swallowed the exception.
+        raising: whether a signal raises KeyboardInterrupt.
+        came: whether one has come; what it interrupted may have swallowed the exception.
 
     """
 

@@ -57,7 +57,7 @@ def _start(module: str, interrupted: int) -> int:
     numbers = (signal.SIGINT, signal.SIGTERM)
     for number in numbers:
         signal.signal(number, end)
-    # Of a parent that has them wait until here.
+    # The parent may have blocked them until here.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
     go_on_without_reader()
     set_up_process()

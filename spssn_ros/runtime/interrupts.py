@@ -33,8 +33,9 @@ def lost_interrupts_raised_again() -> Iterator[None]:
     numba compiles through such a callback. Within this context nothing is printed, and a moment
     later the exception comes again.
 
-    Nor does Python, started with -m, end by SIGINT instead of its status, as it does after an
-    exception that was caught but had ended an exec of text (whole libraries are made of these).
+    The exit status stays the program's own, too. Python remembers that a KeyboardInterrupt has
+    ended an `exec` of text, which many libraries use; started with -m, it then ends itself by
+    SIGINT in place of the status, even where the exception was caught.
     """
     before = sys.unraisablehook
     timer: threading.Timer | None = None
@@ -56,7 +57,7 @@ def lost_interrupts_raised_again() -> Iterator[None]:
         sys.unraisablehook = before
         if timer:
             timer.cancel()
-        # Python notes that of an exec, and nothing but another one makes it forget.
+        # Nothing but another exec makes Python forget the one that was interrupted.
         exec('')
 
 

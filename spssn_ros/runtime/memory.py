@@ -28,10 +28,10 @@ def keep_freed_memory() -> bool:
 
     By default a block of more than 128 KiB, at most 32 MiB, comes fresh from the kernel each time,
     which clears every page of it when it is first touched: for a 6 MB image that costs several
-    times what copying it does. An arena now keeps up to 128 MiB, and there are two arenas instead
-    of eight a core: else each thread that comes later, as they do with subscribers and weights,
-    would take to one that has kept nothing yet, and memory would grow for hours. What the user has
-    set by the environment variables of mallopt(3) is overridden.
+    times what copying it does. Now each arena, which is a heap that threads share, keeps up to
+    128 MiB. There are two arenas instead of eight a core: threads come and go with subscribers and
+    weights, and with more arenas each new thread would fill another one, so that memory would grow
+    for hours. What the user has set by the environment variables of mallopt(3) is overridden.
     """
     return _set_options(
         {

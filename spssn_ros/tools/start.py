@@ -26,7 +26,7 @@ def spssn() -> int:
     go_on_without_reader()
     words = sys.argv[1:]
     if words == ['--version']:
-        # Which a report of a broken installation names.
+        # Even of a broken installation, whose report is to name it.
         print(f'spssn {__version__}')
         return 0
     try:

@@ -67,7 +67,7 @@ class Exchange:
         return value
 
     def part(self, labels: Tensor, weights: Tensor) -> float | None:
-        """Return what this process's mean loss counts in the mean loss of the whole batch.
+        """Return the weight of this process's mean loss in the mean loss of the whole batch.
 
         Args:
             labels: (N, H, W) int64, this process's; 255 where nothing is scored.

@@ -28,7 +28,10 @@ KEPT = 1 / 16
 
 
 def whole_part(labels: Tensor) -> float | None:
-    """Return what the mean over these labels counts in the batch's: all, or None without any."""
+    """Return the weight of these labels' mean loss where they are the whole batch: 1.
+
+    None where every pixel is void.
+    """
     return 1.0 if bool((labels != UNKNOWN).any()) else None
 
 
@@ -47,7 +50,7 @@ def training_loss(
         labels: (N, H, W) int64, 255 where nothing is scored.
         weights: (C,) float, of the classes.
         config: ohem, label_smoothing, jaccard_weight, auxiliary_weight, teacher_weight.
-        part: gives what the mean over some labels counts in the batch's, see `Exchange.part`.
+        part: gives the weight of the mean loss over some labels, see `Exchange.part`.
         taught: a teacher's logits (N, C, h, w) float, of any size, or None without one.
 
     """

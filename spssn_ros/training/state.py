@@ -46,7 +46,7 @@ _DAMAGE = (
 )
 """What damaged or foreign files raise."""
 
-_NEITHER_HERE_NOR_THERE = ('val_every', 'workers', 'in_memory')
+_WITHOUT_EFFECT = ('val_every', 'workers', 'in_memory')
 """Keys of a recipe that do not change the weights."""
 
 
@@ -162,7 +162,7 @@ def _check(counters: dict[str, Any], state: RunState) -> None:
     changed = [
         f'{key} was {before[key]!r} and is {value!r}'
         for key, value in now.items()
-        if before[key] != value and key not in (*_NEITHER_HERE_NOR_THERE, *WEIGHTS_KEYS)
+        if before[key] != value and key not in (*_WITHOUT_EFFECT, *WEIGHTS_KEYS)
     ]
     for key in WEIGHTS_KEYS:
         digest, digest_now = counters.get(_digest_key(key)), state.counters[_digest_key(key)]
