@@ -29,12 +29,13 @@ import torch
 from torch import nn
 
 from spssn_ros.benchmarking import count_gflops
+from spssn_ros.inference.config import size_text
 from spssn_ros.inference.cpu_precision import cpu_precision
 from spssn_ros.inference.fold_bn import fold_batch_norm
 from spssn_ros.inference.openvino_backend import OpenVinoBackend
 from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.models import Normalisation, create_model
-from spssn_ros.tools.benchmark_report import parse_sizes, size_text
+from spssn_ros.tools.benchmark_report import parse_sizes
 
 
 def main() -> None:

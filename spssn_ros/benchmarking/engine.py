@@ -29,7 +29,14 @@ from spssn_ros.datasets.sample import read_pair
 from spssn_ros.errors import ConfigError, DeviceError
 from spssn_ros.evaluation import ConfusionMatrix
 from spssn_ros.inference import InferenceConfig, Segmenter
-from spssn_ros.inference.config import BackendName, Device, InputSize, Precision, Size
+from spssn_ros.inference.config import (
+    BackendName,
+    Device,
+    InputSize,
+    Precision,
+    Size,
+    size_text,
+)
 from spssn_ros.inference.plan import plan
 from spssn_ros.inference.segmenter import wanted_graph
 from spssn_ros.labels import CAMVID, CITYSCAPES, LabelSet
@@ -154,9 +161,9 @@ def benchmark_engine(config: EngineBenchmark) -> Iterator[EngineResult]:
     configs = _available(config)
     graph = wanted_graph(config.weights, _asked(config))
     if graph is not None and graph.size not in config.sizes:
-        width, height = graph.size
         raise ConfigError(
-            f'{config.weights} holds 8-bit integers for {width}x{height} only; give that size too'
+            f'{config.weights} holds 8-bit integers for {size_text(graph.size)} only; give that '
+            'size too'
         )
     if config.camvid is not None:
         # What is wrong with it is told before the minutes of measuring.
@@ -245,9 +252,9 @@ def _check_size(config: EngineBenchmark, graph: QuantizedGraph | None, entering:
     """Raise ConfigError where floats would run in place of the 8-bit integers asked for."""
     if graph is not None and graph.size != entering:
         raise ConfigError(
-            f'{config.weights} holds 8-bit integers for {graph.size[0]}x{graph.size[1]} only, '
-            f'but a frame of {config.camvid} enters the network at {entering[0]}x{entering[1]}; '
-            'give frames that enter at that size, or another precision'
+            f'{config.weights} holds 8-bit integers for {size_text(graph.size)} only, but a frame '
+            f'of {config.camvid} enters the network at {size_text(entering)}; give frames that '
+            'enter at that size, or another precision'
         )
 
 

@@ -62,7 +62,7 @@ class ConfusionMatrix:
         """
         if truth.shape != prediction.shape:
             raise BadImageError(
-                f'truth is {size_text(truth)} but the prediction is {size_text(prediction)}; '
+                f'truth is {shape_text(truth)} but the prediction is {shape_text(prediction)}; '
                 'both must have one size'
             )
         if truth.dtype == prediction.dtype == np.uint8:
@@ -168,8 +168,8 @@ class ConfusionMatrix:
             )
 
 
-def size_text(image: NDArray[np.integer]) -> str:
-    """Return the size of a label image, (H, W), as WxH."""
+def shape_text(image: NDArray[np.integer]) -> str:
+    """Return the shape of a label image, (H, W), as WxH."""
     return 'x'.join(str(side) for side in reversed(image.shape))
 
 

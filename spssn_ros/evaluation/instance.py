@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from spssn_ros.errors import BadImageError, ConfigError
 from spssn_ros.evaluation.categories import Categories
-from spssn_ros.evaluation.confusion import ConfusionMatrix, size_text
+from spssn_ros.evaluation.confusion import ConfusionMatrix, shape_text
 from spssn_ros.labels import CITYSCAPES, CITYSCAPES_IDS, UNKNOWN, LabelSet
 
 CITYSCAPES_INSTANCE_SIZES = {
@@ -90,8 +90,8 @@ class InstanceScores:
         """
         if not truth.shape == prediction.shape == instances.shape:
             raise BadImageError(
-                f'the instance image is {size_text(instances)}, but truth is {size_text(truth)} '
-                f'and the prediction {size_text(prediction)}; all must have one size'
+                f'the instance image is {shape_text(instances)}, but truth is {shape_text(truth)} '
+                f'and the prediction {shape_text(prediction)}; all must have one size'
             )
         instances = instances.astype(np.uint16, copy=False)
         classes = self._classes(truth, instances)

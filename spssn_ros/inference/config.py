@@ -125,6 +125,11 @@ def parse_size(text: str, name: str, keywords: tuple[str, ...]) -> Size:
     return size
 
 
+def size_text(size: Size) -> str:
+    """Return the 'WxH' that `parse_size` reads."""
+    return f'{size[0]}x{size[1]}'
+
+
 def _sided(length: float, stride: int) -> int:
     return max(MIN_SIDE, round(length / stride) * stride)
 

@@ -29,7 +29,7 @@ from torch import nn
 from spssn_ros.errors import DeviceError, WeightsError, one_line
 from spssn_ros.inference.backend import Segmentation
 from spssn_ros.inference.compiled_cache import CompiledCache, cache_folder, network_digest
-from spssn_ros.inference.config import Precision, Size
+from spssn_ros.inference.config import Precision, Size, size_text
 from spssn_ros.inference.cpu_precision import cpu_precision
 from spssn_ros.inference.preprocess import FromUint8, resize_frame
 from spssn_ros.inference.rewrite import ClassesLast, separate_max_pools
@@ -170,9 +170,9 @@ class OpenVinoBackend:
             return self._compiled[size]
         if self._graph is not None and size != self._graph.size:
             say_once(
-                f'frames enter at {_text(size)}, but the weights hold 8-bit integers for '
-                f'{_text(self._graph.size)} only, so floats are taken; run `spssn quantize` with '
-                'such frames, or choose that input_size'
+                f'frames enter at {size_text(size)}, but the weights hold 8-bit integers for '
+                f'{size_text(self._graph.size)} only, so floats are taken; run `spssn quantize` '
+                'with such frames, or choose that input_size'
             )
         if size in self._forgotten:
             say_once(
@@ -207,7 +207,7 @@ class OpenVinoBackend:
         except RuntimeError as error:
             reason = one_line(error, 300)
             raise DeviceError(
-                f'OpenVINO cannot compile the network at {_text(size)} ({reason}); {remedy}'
+                f'OpenVINO cannot compile the network at {size_text(size)} ({reason}); {remedy}'
             ) from error
         stream = io.BytesIO()
         compiled.export_model(stream)
@@ -249,11 +249,7 @@ class OpenVinoBackend:
     def _entry(self, size: Size) -> str:
         digest = self._digest.copy()
         settings = sorted((str(k), str(v)) for k, v in self._settings_for(size).items())
-        digest.update(f'\n{settings!r}\n{_text(size)}'.encode())
+        digest.update(f'\n{settings!r}\n{size_text(size)}'.encode())
         if (graph := self._graph_for(size)) is not None:
             digest.update(graph.digest().encode())
         return digest.hexdigest()
-
-
-def _text(size: Size) -> str:
-    return f'{size[0]}x{size[1]}'

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spssn_ros.errors import ConfigError, SpssnError, one_line
-from spssn_ros.inference.config import Size
+from spssn_ros.inference.config import Size, size_text
 from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.models import Network, QuantizedGraph, WeightsInfo
 
@@ -99,7 +99,7 @@ def quantize(
     except Exception as error:  # NNCF's have no base of their own
         reason = one_line(error, 300)
         raise SpssnError(
-            f'cannot quantise the network at {size[0]}x{size[1]} ({reason}); try another '
+            f'cannot quantise the network at {size_text(size)} ({reason}); try another '
             '--input-size'
         ) from error
     versions = {'nncf': nncf.__version__, 'openvino': openvino.__version__}

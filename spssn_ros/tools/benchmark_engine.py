@@ -18,7 +18,8 @@ from dataclasses import asdict
 from rich.table import Table
 
 from spssn_ros.benchmarking import ENGINE_NOTE, EngineBenchmark, EngineResult, Score
-from spssn_ros.tools.benchmark_report import Report, Values, cells, number_or_none, size_text
+from spssn_ros.inference.config import size_text
+from spssn_ros.tools.benchmark_report import Report, Values, cells, number_or_none
 
 
 def engine_report(

@@ -29,14 +29,13 @@ from spssn_ros.benchmarking import (
     count_gflops,
     count_model,
 )
-from spssn_ros.inference.config import Size
+from spssn_ros.inference.config import Size, size_text
 from spssn_ros.models import create_model
 from spssn_ros.tools.benchmark_report import (
     Report,
     Values,
     cells,
     parse_sizes,
-    size_text,
     with_bar,
 )
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from spssn_ros.errors import ConfigError, SpssnError
-from spssn_ros.inference.config import InputSize, Size
+from spssn_ros.inference.config import InputSize, Size, size_text
 from spssn_ros.labels import CITYSCAPES
 from spssn_ros.models import Normalisation, WeightsInfo, create_model, find_weights, save_weights
 from spssn_ros.tools.benchmark_report import (
@@ -31,7 +31,6 @@ from spssn_ros.tools.benchmark_report import (
     Values,
     number_or_none,
     parse_sizes,
-    size_text,
     with_bar,
 )
 

@@ -116,11 +116,6 @@ def parse_sizes(text: str) -> tuple[Size, ...]:
     )
 
 
-def size_text(size: Size) -> str:
-    """Return 'WxH'."""
-    return f'{size[0]}x{size[1]}'
-
-
 def with_bar(items: Iterable[_Item], total: int) -> Iterable[_Item]:
     """Return the items; a progress bar shows how many came."""
     return tqdm(items, total=total, desc='measuring', unit='row', disable=None)

@@ -29,7 +29,7 @@ from spssn_ros.evaluation.quantization import (
 from spssn_ros.evaluation.truth import TruthFormat
 from spssn_ros.files import check_file_target
 from spssn_ros.inference import InferenceConfig, Segmenter
-from spssn_ros.inference.config import BackendName, Device, InputSize, Precision
+from spssn_ros.inference.config import BackendName, Device, InputSize, Precision, size_text
 from spssn_ros.inference.quantize import import_nncf, quantize
 from spssn_ros.models import load_weights, save_weights
 from spssn_ros.tools.options import add_copy_options, add_pairing_options, slop_ns_of
@@ -93,9 +93,9 @@ def run(args: argparse.Namespace) -> int:
     with tqdm(unit='frame', disable=None) as bar:
         found = cost(config, frames.stamps_ns, floats, integers, bar.update)
     save_weights(args.output, model, info, graph, args.half)
-    size = f'{frames.size[0]}x{frames.size[1]}'
     print(
-        f'quantised for {size} by {frames.count} frames; {_text(found)}; written to {args.output}'
+        f'quantised for {size_text(frames.size)} by {frames.count} frames; {_text(found)}; '
+        f'written to {args.output}'
     )
     return 0
 
