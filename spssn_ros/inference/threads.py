@@ -40,16 +40,21 @@ def limit_threads(cpu_threads: int) -> int:
     """Give PyTorch and OpenCV, in this process, so many threads, and return the number.
 
     0 stands for `available_threads`, but for no more than the program itself has given PyTorch.
+    In a process forked off one that has called this, both work on the calling thread alone.
     """
     _limit.note()
     threads = cpu_threads or min(available_threads(), _limit.by_others)
     take_threads(threads)
-    cv2.setNumThreads(threads)
+    if not _pools.lost:
+        _pools.made = True
+        cv2.setNumThreads(threads)
     return threads
 
 
 def take_threads(threads: int) -> None:
     """Give PyTorch so many threads again: others may have set another number since."""
+    if _pools.lost:
+        threads = 1
     if torch.get_num_threads() != threads:
         _limit.note()
         torch.set_num_threads(threads)
@@ -72,6 +77,27 @@ class _Limit(threading.local):
 
 
 _limit = _Limit()
+
+
+class _Pools:
+    """Whether PyTorch and OpenCV have threads, or would wait for threads that there are not.
+
+    A forked process has their pools but not the threads in them: PyTorch would hand those work,
+    and OpenCV would stop those to have another number, and neither would ever come back.
+    """
+
+    def __init__(self) -> None:
+        self.made = False
+        self.lost = False
+
+    def forked(self) -> None:
+        if self.made:
+            self.lost = True
+            take_threads(1)
+
+
+_pools = _Pools()
+os.register_at_fork(after_in_child=_pools.forked)
 
 
 def _siblings(topology: Path, cpu: int) -> str:

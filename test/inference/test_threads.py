@@ -14,6 +14,8 @@
 """The number of threads is as asked for, or leaves a core free."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -122,6 +124,40 @@ def test_segmenters_keep_their_own_numbers(
     segmenters[1].warm_up()
     assert seen[-1] == 1
     assert limit_threads(0) == 2
+
+
+@pytest.mark.parametrize('backend', ['torch', 'openvino'])
+def test_a_forked_process_does_not_wait_for_its_parent_s_threads(
+    random_weights: Path, backend: str
+) -> None:
+    pytest.importorskip(backend, reason=f'{backend} is not installed')
+    code = (
+        'import faulthandler, os, sys, cv2, numpy, torch\n'
+        'from spssn_ros.inference import Segmenter\n'
+        'frame = numpy.random.default_rng(0).integers(0, 256, (480, 640, 3), numpy.uint8)\n'
+        'def make():\n'
+        '    return Segmenter.from_weights(\n'
+        "        sys.argv[1], 'cpu', 'float32', sys.argv[2], '320x240', cpu_threads=2\n"
+        '    )\n'
+        'segmenter = make()\n'
+        'expected = segmenter(frame).labels\n'
+        '# A pool that surely is there.\n'
+        'torch.zeros(1 << 20).add(1)\n'
+        'child = os.fork()\n'
+        'if child == 0:\n'
+        '    faulthandler.dump_traceback_later(60, exit=True)\n'
+        '    same = [(s(frame).labels == expected).mean() > 0.999 for s in (segmenter, make())]\n'
+        '    os._exit(7 if all(same) else 8)\n'
+        'print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), torch.get_num_threads())\n'
+    )
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', code, str(random_weights), backend],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    assert done.stdout == '7 2\n', done.stderr
 
 
 @pytest.mark.parametrize('backend', ['torch', 'openvino'])
