@@ -27,6 +27,16 @@ from spssn_ros.models import Network, Normalisation, WeightsInfo
 
 def check_frame(rgb: NDArray[np.uint8]) -> None:
     """Raise BadImageError unless `rgb` is a non-empty (H, W, 3) uint8 array."""
+    if not isinstance(rgb, np.ndarray):
+        remedy = (
+            'was its file read? cv2.imread gives None where it was not'
+            if rgb is None
+            else 'convert it by numpy.asarray'
+        )
+        raise BadImageError(
+            f'a frame must be a NumPy array, (H, W, 3) uint8 RGB, not {type(rgb).__name__}; '
+            f'{remedy}'
+        )
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
         raise BadImageError(
             f'a frame must be (H, W, 3) uint8 RGB, not {rgb.shape} {rgb.dtype}; '

@@ -14,15 +14,17 @@
 """The engine: an RGB frame in, labels at its size out."""
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spssn_ros.errors import BadImageError
 from spssn_ros.inference.backend import AheadBackend, BatchBackend, Segmentation
 from spssn_ros.inference.config import BackendName, InferenceConfig, InputSize, Precision, Size
 from spssn_ros.inference.cpu_precision import cpu_prefers_integers
@@ -35,7 +37,10 @@ T = TypeVar('T')
 
 
 class Segmenter:
-    """A network ready to segment frames; use it from one thread.
+    """A network ready to segment frames.
+
+    Threads may share it: one frame is computed after the other. Processes may too: pickled, it
+    takes the network along, and is deployed anew where it arrives.
 
     Args:
         model: the network.
@@ -63,12 +68,18 @@ class Segmenter:
         self._entered: Size | None = None
         self._model = model
         self._graph = graph
+        # Of what a backend takes for a frame, there is one.
+        self._turn = threading.Lock()
         self._deploy()
 
     def _deploy(self) -> None:
         # Of a copy, so that the model stays on the CPU.
         network = FromUint8.deployed(self._model, self.info)
         self.backend, self.plan = create_backend(network, self.config, self._graph)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What is deployed belongs to this process.
+        return type(self), (self._model, self.info, self.config, self._graph)
 
     @classmethod
     def from_weights(
@@ -155,7 +166,9 @@ class Segmenter:
             GpuMemoryError: the GPU has too little memory left; see `move_to_cpu`.
 
         """
-        return self.backend.segment(rgb, *self._sizes(rgb), with_confidence)
+        sizes = self._sizes(rgb)
+        with self._turn:
+            return self.backend.segment(rgb, *sizes, with_confidence)
 
     def batch(
         self, frames: Sequence[NDArray[np.uint8]], with_confidence: bool = False
@@ -167,13 +180,22 @@ class Segmenter:
             with_confidence: also return the winning class's probability.
 
         Raises:
-            BadImageError, GpuMemoryError: as a call.
+            BadImageError: as a call, or the sizes differ.
+            GpuMemoryError: as a call.
 
         """
-        if len(frames) == 1 or not isinstance(self.backend, BatchBackend):
-            return [self(rgb, with_confidence) for rgb in frames]
         sizes = [self._sizes(rgb) for rgb in frames]
-        return self.backend.segment_batch(frames, *sizes[0], with_confidence)
+        own = sorted({frame for _, frame in sizes})
+        if len(own) > 1:
+            (a, b), (c, d) = own[:2]
+            raise BadImageError(
+                f'frames of a batch must have one size, not {a}x{b} and {c}x{d}; give them one by '
+                'one'
+            )
+        if len(frames) < 2 or not isinstance(self.backend, BatchBackend):
+            return [self(rgb, with_confidence) for rgb in frames]
+        with self._turn:
+            return self.backend.segment_batch(frames, *sizes[0], with_confidence)
 
     def stream(
         self,
@@ -213,7 +235,9 @@ class Segmenter:
     def _begin(self, rgb: NDArray[np.uint8], with_confidence: bool) -> Callable[[], Segmentation]:
         if not isinstance(self.backend, AheadBackend):
             return partial(self, rgb, with_confidence)
-        return self.backend.begin(rgb, *self._sizes(rgb), with_confidence)
+        sizes = self._sizes(rgb)
+        with self._turn:
+            return self.backend.begin(rgb, *sizes, with_confidence)
 
     def _sizes(self, rgb: NDArray[np.uint8]) -> tuple[Size, Size]:
         """Check a frame; return the size at which it enters the network, and its own."""

@@ -15,10 +15,14 @@
 
 import gc
 import os
+import pickle
 import subprocess
 import sys
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +184,76 @@ def test_frames_lie_in_memory_as_they_like(
 def test_frames_that_are_none(segmenter: Segmenter, frame: np.ndarray, text: str) -> None:
     with pytest.raises(BadImageError, match=r'^a frame must be \(H, W, 3\) uint8 RGB, ' + text):
         segmenter(frame)
+
+
+@pytest.mark.parametrize(
+    ('frame', 'text'),
+    [
+        (None, 'NoneType; was its file read? cv2.imread gives None where it was not'),
+        ([[[1, 2, 3]]], 'list; convert it by numpy.asarray'),
+        (torch.zeros(4, 4, 3, dtype=torch.uint8), 'Tensor; convert it by numpy.asarray'),
+    ],
+)
+def test_what_is_no_array(segmenter: Segmenter, frame: Any, text: str) -> None:
+    with pytest.raises(BadImageError) as error:
+        segmenter(frame)
+    assert str(error.value) == f'a frame must be a NumPy array, (H, W, 3) uint8 RGB, not {text}'
+
+
+@pytest.mark.parametrize('name', ['segmenter', 'openvino_segmenter'])
+def test_a_batch_has_one_size(name: str, request: pytest.FixtureRequest, picture: Paint) -> None:
+    segmenter = request.getfixturevalue(name)
+    frames = [picture(40, 32), picture(33, 47)]
+    with pytest.raises(BadImageError, match=r'one size, not 33x47 and 40x32; give them one by'):
+        segmenter.batch(frames)
+    labels = [result.labels for result in segmenter.batch([frames[0]] * 2)]
+    np.testing.assert_array_equal(labels, [segmenter(frames[0]).labels] * 2)
+    assert segmenter.batch([]) == []
+
+
+@pytest.mark.parametrize('name', ['segmenter', 'openvino_segmenter'])
+def test_threads_share_a_segmenter_frame_after_frame(
+    name: str,
+    request: pytest.FixtureRequest,
+    picture: Paint,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    segmenter = request.getfixturevalue(name)
+    frame = picture(40, 32)
+    inside, both_inside = threading.Semaphore(1), []
+    segment = segmenter.backend.segment
+
+    def alone(*arguments: Any) -> Any:
+        if not inside.acquire(blocking=False):
+            both_inside.append(True)
+            return None
+        time.sleep(0.01)
+        result = segment(*arguments)
+        inside.release()
+        return result
+
+    expected = segmenter(frame).labels
+    monkeypatch.setattr(segmenter.backend, 'segment', alone)
+    with ThreadPoolExecutor(3) as threads:
+        results = list(threads.map(segmenter, [frame] * 6))
+    assert not both_inside
+    for result in results:
+        np.testing.assert_array_equal(result.labels, expected)
+
+
+@pytest.mark.parametrize('name', ['segmenter', 'openvino_segmenter'])
+def test_a_segmenter_is_pickled_as_its_network(
+    name: str, request: pytest.FixtureRequest, picture: Paint
+) -> None:
+    segmenter = request.getfixturevalue(name)
+    frame = picture(40, 32)
+    expected = segmenter(frame, True)
+    other = pickle.loads(pickle.dumps(segmenter))
+    assert (other.description, other.config) == (segmenter.description, segmenter.config)
+    assert other.label_set == segmenter.label_set
+    result = other(frame, True)
+    np.testing.assert_array_equal(result.labels, expected.labels)
+    np.testing.assert_array_equal(result.confidence, expected.confidence)
 
 
 def test_openvino_agrees_with_torch(
