@@ -15,7 +15,7 @@
 
 from spssn_ros.inference import no_telemetry  # noqa: F401
 from spssn_ros.inference.backend import Segmentation
-from spssn_ros.inference.config import InferenceConfig
+from spssn_ros.inference.config import InferenceConfig, InputSize
 from spssn_ros.inference.segmenter import Segmenter
 
-__all__ = ['InferenceConfig', 'Segmentation', 'Segmenter']
+__all__ = ['InferenceConfig', 'InputSize', 'Segmentation', 'Segmenter']

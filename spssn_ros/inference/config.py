@@ -115,7 +115,7 @@ def parse_size(text: str, name: str, keywords: tuple[str, ...]) -> Size:
         ConfigError: not two numbers of at least 32 and at most 16384.
 
     """
-    match = re.fullmatch(r'(\d{1,5})x(\d{1,5})', text)
+    match = re.fullmatch(r'(\d{1,5})x(\d{1,5})', str(text))
     size = (int(match[1]), int(match[2])) if match else (0, 0)
     if not all(MIN_SIDE <= side <= 16384 for side in size):
         raise ConfigError(
@@ -136,7 +136,7 @@ def _sided(length: float, stride: int) -> int:
 
 @dataclass(frozen=True)
 class InferenceConfig:
-    """Settings of a `Segmenter`.
+    """Settings of a `Segmenter`; their text forms, such as 'cpu', are taken for the members.
 
     Attributes:
         device: where to run.
@@ -147,7 +147,7 @@ class InferenceConfig:
             than two.
 
     Raises:
-        ConfigError: a number of threads that is negative or above 1024.
+        ConfigError: an unknown word, or what is no number of threads from 0 to 1024.
 
     """
 
@@ -158,9 +158,15 @@ class InferenceConfig:
     cpu_threads: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.cpu_threads <= MAX_CPU_THREADS:
+        # A text is equal to its member, but is not it.
+        for name, kind in (('device', Device), ('backend', BackendName), ('precision', Precision)):
+            object.__setattr__(self, name, _member(kind, getattr(self, name), name))
+        if not isinstance(self.input_size, InputSize):
+            object.__setattr__(self, 'input_size', InputSize.parse(self.input_size))
+        threads = self.cpu_threads
+        if type(threads) is not int or not 0 <= threads <= MAX_CPU_THREADS:
             raise ConfigError(
-                f'cpu_threads is {self.cpu_threads}; give 0 (automatic) to {MAX_CPU_THREADS}'
+                f'cpu_threads is {threads!r}; give 0 (automatic) to {MAX_CPU_THREADS}'
             )
 
     @classmethod

@@ -126,6 +126,10 @@ def test_settings_from_text() -> None:
         ({'cpu_threads': -1}, r'^cpu_threads is -1; give 0 \(automatic\) to 1024$'),
         ({'cpu_threads': 1025}, r'^cpu_threads is 1025; give 0 \(automatic\) to 1024$'),
         ({'cpu_threads': 3 * 10**9}, r'^cpu_threads is 3000000000; give 0 \(automatic\) to 1024$'),
+        ({'cpu_threads': '2'}, r"^cpu_threads is '2'; give 0 \(automatic\) to 1024$"),
+        ({'cpu_threads': 1.5}, r'^cpu_threads is 1\.5; give 0 \(automatic\) to 1024$'),
+        ({'cpu_threads': None}, r'^cpu_threads is None; give 0 \(automatic\) to 1024$'),
+        ({'input_size': (480, 360)}, r'^input_size is \(480, 360\); give auto, native or WIDTHx'),
     ],
 )
 def test_settings_that_cannot_be(settings: dict, text: str) -> None:
@@ -146,6 +150,18 @@ class Machine:
         )
         self._patch.setattr(plan_module, '_import_openvino', lambda: None)
         self._patch.setattr(cpu_precision, 'cpu_prefers_bfloat16', lambda: bfloat16)
+
+
+def test_texts_are_as_good_as_members() -> None:
+    expected = InferenceConfig.parse('cpu', 'torch', 'float32', 'native')
+    config = InferenceConfig('cpu', 'torch', 'float32', 'native')  # type: ignore[arg-type]
+    assert config == expected
+    # Members are compared by identity where they are used.
+    assert config.device is Device.CPU
+    assert config.backend is BackendName.TORCH
+    assert config.precision is Precision.FLOAT32
+    with pytest.raises(ConfigError, match=r"^backend is 'onnx'; give one of auto, torch, openv"):
+        InferenceConfig(backend='onnx')  # type: ignore[arg-type]
 
 
 @pytest.fixture
