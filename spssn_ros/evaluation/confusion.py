@@ -37,13 +37,18 @@ class ConfusionMatrix:
         ignore_index: truth pixels of this id are not scored.
 
     Raises:
-        ConfigError: `num_classes` outside 1..255.
+        ConfigError: `num_classes` outside 1..255, or one of them is no integer.
 
     """
 
     def __init__(self, num_classes: int, ignore_index: int = UNKNOWN) -> None:
-        if not 1 <= num_classes <= UNKNOWN:
-            raise ConfigError(f'num_classes is {num_classes}; give 1 to 255')
+        if not isinstance(num_classes, (int, np.integer)) or not 1 <= num_classes <= UNKNOWN:
+            raise ConfigError(f'num_classes is {num_classes!r}; give 1 to 255')
+        if not isinstance(ignore_index, (int, np.integer)):
+            raise ConfigError(
+                f'ignore_index is {ignore_index!r}; give the id of unlabelled pixels, or -1 where '
+                'there are none'
+            )
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         # The last column counts pixels predicted as UNKNOWN.
@@ -57,9 +62,11 @@ class ConfusionMatrix:
             prediction: integer class ids of the same shape; 255 where the network gave none.
 
         Raises:
-            BadImageError: the shapes differ, or an id is none of the classes; nothing is added.
+            BadImageError: the shapes differ, ids are no integers, or an id is none of the
+                classes; nothing is added.
 
         """
+        truth, prediction = _ids(truth, 'truth'), _ids(prediction, 'the prediction')
         if truth.shape != prediction.shape:
             raise BadImageError(
                 f'truth is {shape_text(truth)} but the prediction is {shape_text(prediction)}; '
@@ -166,6 +173,14 @@ class ConfusionMatrix:
                 f'{where} holds ids that are no class: {listed}; the classes are '
                 f'0..{self.num_classes - 1}'
             )
+
+
+def _ids(image: NDArray[np.integer], where: str) -> NDArray[np.integer]:
+    ids = np.asarray(image)
+    # Masks of two classes may be booleans; probabilities would all become class 0.
+    if ids.dtype.kind not in 'iub':
+        raise BadImageError(f'{where} holds {ids.dtype}; give class ids, integers')
+    return ids
 
 
 def shape_text(image: NDArray[np.integer]) -> str:

@@ -17,6 +17,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from spssn_ros.errors import BadImageError, ConfigError
 from spssn_ros.evaluation import ConfusionMatrix
@@ -177,6 +178,9 @@ def test_bytes_are_counted_as_wider_integers_are(ignored: int) -> None:
         ([0, -1], [0, 0], r'^truth holds ids that are no class: -1; the'),
         ([0, 0], [0, 7], r'^the prediction holds ids that are no class: 7; the'),
         ([0] * 12, list(range(5, 17)), r'no class: 5, 6, 7, 8, 9, 10, 11, 12, \.\.\.; the'),
+        ([0.0, 1.0], [0, 0], r'^truth holds float64; give class ids, integers$'),
+        ([0, 0], np.float32([0.9, 0.1]), r'^the prediction holds float32; give class ids, integ'),
+        ([0, 0], None, r'^the prediction holds object; give class ids, integers$'),
         ([[0, 0]], [0, 0], r'^truth is 2x1 but the prediction is 2; both must have one size$'),
     ],
 )
@@ -185,8 +189,21 @@ def test_what_cannot_be_scored_adds_nothing(
 ) -> None:
     before = matrix.counts
     with pytest.raises(BadImageError, match=text):
-        matrix.update(np.array(truth), np.array(prediction))
+        matrix.update(truth, prediction)
     np.testing.assert_array_equal(matrix.counts, before)
+
+
+def test_whatever_is_an_array_of_ids_is_scored(matrix: ConfusionMatrix) -> None:
+    for truth, prediction in (
+        (TRUTH.tolist(), PREDICTION.tolist()),
+        (torch.from_numpy(TRUTH), torch.from_numpy(PREDICTION).long()),
+    ):
+        other = ConfusionMatrix(3)
+        other.update(truth, prediction)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(other.counts, matrix.counts)
+    masks = ConfusionMatrix(2)
+    masks.update(TRUTH == 0, PREDICTION == 0)
+    assert masks.counts.tolist() == [[4, 1], [1, 2]]
 
 
 def test_sizes_are_told_as_width_by_height(matrix: ConfusionMatrix) -> None:
@@ -194,10 +211,16 @@ def test_sizes_are_told_as_width_by_height(matrix: ConfusionMatrix) -> None:
         matrix.update(TRUTH, PREDICTION.T)
 
 
-@pytest.mark.parametrize('classes', [0, 256])
+@pytest.mark.parametrize('classes', [0, 256, 2.5, '3', None])
 def test_numbers_of_classes_that_cannot_be(classes: int) -> None:
-    with pytest.raises(ConfigError, match=f'^num_classes is {classes}; give 1 to 255$'):
+    with pytest.raises(ConfigError, match=f'^num_classes is {classes!r}; give 1 to 255$'):
         ConfusionMatrix(classes)
+
+
+@pytest.mark.parametrize('ignored', [None, 2.5, 'void'])
+def test_ids_that_cannot_be_ignored(ignored: int) -> None:
+    with pytest.raises(ConfigError, match=f'^ignore_index is {ignored!r}; give the id of unlab'):
+        ConfusionMatrix(3, ignored)
 
 
 def test_counts_are_copies(matrix: ConfusionMatrix) -> None:
