@@ -160,7 +160,7 @@ class InferenceConfig:
     def __post_init__(self) -> None:
         # A text is equal to its member, but is not it.
         for name, kind in (('device', Device), ('backend', BackendName), ('precision', Precision)):
-            object.__setattr__(self, name, _member(kind, getattr(self, name), name))
+            object.__setattr__(self, name, parse_choice(kind, getattr(self, name), name))
         if not isinstance(self.input_size, InputSize):
             object.__setattr__(self, 'input_size', InputSize.parse(self.input_size))
         threads = self.cpu_threads
