@@ -13,10 +13,12 @@
 # limitations under the License.
 """The engine: an RGB frame in, labels at its size out."""
 
+import contextlib
 import os
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -66,6 +68,8 @@ class Segmenter:
         self.config = config or InferenceConfig()
         self.output_stride = model.output_stride
         self._entered: Size | None = None
+        self._preparing = False
+        self._prepared_at_s = float('-inf')
         self._model = model
         self._graph = graph
         # Of what a backend takes for a frame, there is one.
@@ -76,6 +80,8 @@ class Segmenter:
         # Of a copy, so that the model stays on the CPU.
         network = FromUint8.deployed(self._model, self.info)
         self.backend, self.plan = create_backend(network, self.config, self._graph)
+        # The sizes at which frames have entered, and how many at once.
+        self._ready: set[tuple[Size, int]] = set()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # What is deployed belongs to this process.
@@ -136,6 +142,14 @@ class Segmenter:
         )
 
     @property
+    def prepared_at_s(self) -> float:
+        """Until when (monotonic) it was at the first frame of a size; -infinity for never.
+
+        For that frame it is compiled, which takes seconds. May be asked from any thread.
+        """
+        return time.monotonic() if self._preparing else self._prepared_at_s
+
+    @property
     def max_batch(self) -> int:
         """Most frames that `batch` takes; 1 where the backend gains nothing by more."""
         return self.backend.max_batch if isinstance(self.backend, BatchBackend) else 1
@@ -166,9 +180,9 @@ class Segmenter:
             GpuMemoryError: the GPU has too little memory left; see `move_to_cpu`.
 
         """
-        sizes = self._sizes(rgb)
-        with self._turn:
-            return self.backend.segment(rgb, *sizes, with_confidence)
+        entered, size = self._sizes(rgb)
+        with self._turn, self._noted(entered, 1):
+            return self.backend.segment(rgb, entered, size, with_confidence)
 
     def batch(
         self, frames: Sequence[NDArray[np.uint8]], with_confidence: bool = False
@@ -194,7 +208,7 @@ class Segmenter:
             )
         if len(frames) < 2 or not isinstance(self.backend, BatchBackend):
             return [self(rgb, with_confidence) for rgb in frames]
-        with self._turn:
+        with self._turn, self._noted(sizes[0][0], len(frames)):
             return self.backend.segment_batch(frames, *sizes[0], with_confidence)
 
     def stream(
@@ -245,6 +259,20 @@ class Segmenter:
         frame = (rgb.shape[1], rgb.shape[0])
         self._entered = self.input_size_for(frame)
         return self._entered, frame
+
+    @contextlib.contextmanager
+    def _noted(self, entered: Size, frames: int) -> Iterator[None]:
+        """Note whether it has to be prepared for what is computed meanwhile."""
+        if (entered, frames) in self._ready:
+            yield
+            return
+        self._preparing = True
+        try:
+            yield
+            self._ready.add((entered, frames))
+        finally:
+            self._prepared_at_s = time.monotonic()
+            self._preparing = False
 
 
 def wanted_graph(

@@ -72,15 +72,22 @@ class Explainer:
         self._since: dict[tuple[str, str], float] = {}
         self._gone: dict[tuple[str, str], float] = {}
         self._told: set[tuple[str, str]] = set()
-        self._before: dict[str, SlotCounts] = {}
+        # The counts from which the share of drops is told, and since when.
+        self._before: dict[str, tuple[float, SlotCounts]] = {}
         self._mismatched: dict[str, int] = {}
 
-    def look(self, camera: Camera, would_gain_by_integers: bool = False) -> None:
+    def look(
+        self,
+        camera: Camera,
+        would_gain_by_integers: bool = False,
+        prepared_at_s: float = float('-inf'),
+    ) -> None:
         """Tell what has begun since the last look.
 
         Args:
             camera: to look at.
             would_gain_by_integers: whether precision int8 would make its frames faster.
+            prepared_at_s: see `Segmenter.prepared_at_s`.
 
         """
         topic = camera.topic
@@ -128,7 +135,7 @@ class Explainer:
             grace_s=0.0,
             rest_s=REST_S,
         )
-        self._look_at_drops(camera, would_gain_by_integers)
+        self._look_at_drops(camera, would_gain_by_integers, prepared_at_s)
 
     def note_mismatch(self, topic: str) -> None:
         """Have `look_at_qos` look at a topic: somebody's QoS on it does not match this node's."""
@@ -219,14 +226,20 @@ class Explainer:
             return ''
         return f' (images are on {", ".join(others[:5])}{", ..." if len(others) > 5 else ""})'
 
-    def _look_at_drops(self, camera: Camera, would_gain_by_integers: bool) -> None:
+    def _look_at_drops(
+        self, camera: Camera, would_gain_by_integers: bool, prepared_at_s: float
+    ) -> None:
         counts = self._counts(camera)
-        before = self._before.get(camera.name, SlotCounts())
+        since_s, before = self._before.get(camera.name, (float('-inf'), SlotCounts()))
+        if prepared_at_s > since_s:
+            # While the network is compiled for a new size, frames of any rate are dropped.
+            self._before[camera.name] = (time.monotonic(), counts)
+            return
         received = counts.received - before.received
         # A share of a handful of frames says little.
         if received < 20:
             return
-        self._before[camera.name] = counts
+        self._before[camera.name] = (time.monotonic(), counts)
         share = (counts.dropped - before.dropped) / received
         stages = camera.statistics.stages.percentiles()
         # Without the time that the frame waited for its turn.

@@ -291,8 +291,11 @@ class SegmentNode(LifecycleNode):
         self._explainer.look_at_qos()
         pipeline = self._pipeline
         if self._gate.is_open and pipeline is not None:
+            segmenter = pipeline.segmenter
             for camera in self._cameras.values():
-                self._explainer.look(camera, pipeline.segmenter.would_gain_by_integers)
+                self._explainer.look(
+                    camera, segmenter.would_gain_by_integers, segmenter.prepared_at_s
+                )
 
 
 def main(args: list[str] | None = None) -> int:

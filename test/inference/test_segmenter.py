@@ -33,7 +33,7 @@ import torch
 from torch.nn import functional
 
 from spssn_ros.errors import BadImageError
-from spssn_ros.inference import Segmenter
+from spssn_ros.inference import Segmentation, Segmenter
 from spssn_ros.inference.config import Precision
 from spssn_ros.inference.preprocess import FromUint8, resize_frame
 from spssn_ros.inference.say_once import say_once
@@ -416,6 +416,27 @@ def test_warming_up_runs_the_training_size(
     segmenter.warm_up()
     segmenter.warm_up((64, 48))
     assert sizes == [((96, 64), (96, 64)), ((64, 48), (64, 48))]
+
+
+def test_it_tells_when_it_was_last_at_the_first_frame_of_a_size(
+    random_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmenter = Segmenter.from_weights(random_weights, device='cpu', backend='torch')
+    now, seen = 100.0, []
+
+    def compute(*_: object) -> Segmentation:
+        nonlocal now
+        now += 5
+        seen.append(segmenter.prepared_at_s)
+        return Segmentation(np.zeros((1, 1), np.uint8))
+
+    monkeypatch.setattr('spssn_ros.inference.segmenter.time.monotonic', lambda: now)
+    monkeypatch.setattr(segmenter.backend, 'segment', compute)
+    assert segmenter.prepared_at_s == float('-inf')
+    for size in ((96, 64), (96, 64), (64, 64), (96, 64)):
+        segmenter.warm_up(size)
+    assert seen == [105, 105, 115, 115], 'while at it, now'
+    assert segmenter.prepared_at_s == 115
 
 
 def test_the_shipped_weights_are_the_default() -> None:

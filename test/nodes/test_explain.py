@@ -146,6 +146,29 @@ def test_drops_about_the_limit_are_told_once(monkeypatch: pytest.MonkeyPatch) ->
     assert look(10, dropped=[3]) == 2
 
 
+def test_drops_while_the_network_is_compiled_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    node, explainer, camera = start(monkeypatch)
+    counts = SlotCounts()
+    monkeypatch.setattr(explainer, '_counts', lambda camera: counts)
+    prepared_at_s = node.now
+
+    def look(seconds: int, dropped: int, compiling: bool = False) -> int:
+        nonlocal counts, prepared_at_s
+        for _ in range(seconds):
+            node.now += 1
+            camera.statistics.pace.tick()
+            counts = SlotCounts(counts.received + 30, counts.dropped + dropped)
+            # It ends between two looks.
+            prepared_at_s = node.now - 0.1 if compiling else prepared_at_s
+            explainer.look(camera, False, prepared_at_s)
+        return sum('are replaced by newer ones' in line for line in node.told)
+
+    assert look(8, dropped=30, compiling=True) == 0
+    assert look(5, dropped=0) == 0
+    assert look(8, dropped=30, compiling=True) == 0
+    assert look(5, dropped=10) == 1, 'it is too slow for the camera'
+
+
 @pytest.mark.parametrize('gain', [True, False])
 def test_who_drops_frames_is_told_of_integers_where_they_help(
     gain: bool, monkeypatch: pytest.MonkeyPatch
