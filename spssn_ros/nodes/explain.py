@@ -214,13 +214,15 @@ class Explainer:
         folders = [name.rpartition('/')[0] for name, _ in topics if name.endswith(_FACTS)]
         mine = self._node.get_fully_qualified_name()
         outputs = tuple(f'{folder}/' for folder in (mine, *folders) if folder)
+        publishers = self._node.get_publishers_info_by_topic
         others = [
             f'{name} ({kinds[0].rpartition("/")[2]})'
             for name, kinds in topics
             if kinds[0] in _IMAGE_TYPES.values()
             and name != topic
             and not name.startswith(outputs)
-            and self._node.count_publishers(name)
+            # An output may be remapped out of them.
+            and any(_full_name(info) != mine for info in publishers(name))
         ]
         if not others:
             return ''

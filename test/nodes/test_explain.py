@@ -32,6 +32,7 @@ class FakeNode:
         self.types: list[str] = []
         self.told: list[str] = []
         self.topics: dict[str, str] = {}
+        self.publishers: dict[str, str] = {}
 
     def monotonic(self) -> float:
         return self.now
@@ -43,13 +44,14 @@ class FakeNode:
         return '/segment_node'
 
     def get_publishers_info_by_topic(self, topic: str) -> list[Any]:
-        return [SimpleNamespace(topic_type=name) for name in self.types]
+        types = [self.topics[topic]] if topic in self.topics else self.types
+        name = self.publishers.get(topic, 'driver')
+        return [
+            SimpleNamespace(topic_type=kind, node_namespace='/', node_name=name) for kind in types
+        ]
 
     def get_topic_names_and_types(self) -> list[Any]:
         return [(name, [kind]) for name, kind in self.topics.items()]
-
-    def count_publishers(self, topic: str) -> int:
-        return int(topic in self.topics)
 
 
 def start(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, explain.Explainer, Any]:
@@ -208,6 +210,9 @@ def test_outputs_of_other_segment_nodes_are_no_cameras(monkeypatch: pytest.Monke
         node.topics |= {f'{folder}/{output}': image for output in outputs}
         node.topics[f'{folder}/label_info_json'] = text
     node.topics |= {'/robot/segment_node_camera/image': image, '/label_info_json': text}
+    # One of this node's own, remapped.
+    node.topics['/perception/label'] = image
+    node.publishers['/perception/label'] = 'segment_node'
     for _ in range(5):
         node.now += 1
         explainer.look(camera)
