@@ -147,6 +147,8 @@ class LiveEvaluation:
             fps=(self.labels_received - 1) / span if span > 0 else 0.0,
         )
         result.extra['drops'] = drops
+        if self.pairs_refused:
+            result.extra['refused'] = self.pairs_refused
         if self._latencies_ms:
             result.extra['latency_ms'] = {
                 name: round(getattr(latency, name), 2) for name in ('p50', 'p95', 'p99')

@@ -35,6 +35,7 @@ from spssn_ros.evaluation.truth import TruthFormat
 from spssn_ros.models import read_info
 from spssn_ros.nodes import qos
 from spssn_ros.nodes.evaluate_parameters import EvaluateParameters
+from spssn_ros.runtime import Causes
 
 TOPICS = ('label', 'label_truth', 'image')
 
@@ -64,6 +65,7 @@ class LiveScores:
         self._info = read_info(self._weights)
         self._compared = read_earlier(parameters.paths('compare'), self._info.label_set)
         self._printed = ''
+        self._causes = Causes()
         self.label_topic, self.truth_topic, _ = map(node.resolve_topic_name, TOPICS)
         self._live = LiveEvaluation(
             self._info.label_set,
@@ -134,7 +136,8 @@ class LiveScores:
         try:
             add(header_stamp_ns(message), message)
         except BadImageError as error:
-            self._node.get_logger().error(f'not scored: {error}', throttle_duration_sec=5.0)
+            if self._causes.due(str(error)):
+                self._node.get_logger().error(f'not scored: {error}')
 
 
 def no_pair(live: LiveEvaluation, label_topic: str, truth_topic: str) -> SpssnError:

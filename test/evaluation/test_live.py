@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from spssn_ros.errors import BadImageError
 from spssn_ros.evaluation import live
 from spssn_ros.evaluation.live import LiveEvaluation
-from spssn_ros.evaluation.report import Source
+from spssn_ros.evaluation.report import Source, print_scores
 from spssn_ros.labels import CAMVID, CITYSCAPES, LabelSet
 from spssn_ros.runtime import EvenSample
 
@@ -139,6 +140,24 @@ def test_a_bag_played_in_a_loop_counts_its_drops_in_every_round(
     result = evaluation.result()
     assert (result.frames, result.extra['drops']) == (4, 2)
     assert result.extra['latency_ms']['p99'] == 20.0
+
+
+def test_pairs_that_cannot_be_scored_are_told_apart_from_what_is_unmatched(
+    evaluation: LiveEvaluation, mono: Mono
+) -> None:
+    for stamp in (1, 2, 3):
+        evaluation.add_truth(stamp, mono(TRUTH))
+    evaluation.add_label(1, mono(LABELS))
+    assert 'refused' not in evaluation.result().to_dict()
+    for stamp in (2, 3):
+        with pytest.raises(BadImageError, match=f'frame with stamp {stamp} ns'):
+            evaluation.add_label(stamp, mono(LABELS[:, :2]))
+    result = evaluation.result()
+    assert (result.frames, result.unmatched_images, result.unmatched_labels) == (1, 0, 0)
+    assert result.to_dict()['refused'] == 2
+    console = Console(record=True, width=100)
+    print_scores(result, console)
+    assert 'refused: 2 pairs that could not be scored' in console.export_text()
 
 
 def test_nothing_yet(evaluation: LiveEvaluation) -> None:

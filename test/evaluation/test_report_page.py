@@ -67,7 +67,11 @@ def write_page(folder: Path, classes: LabelSet = LABELS) -> EvaluationResult:
     values = result.to_dict()
     values['iou'] |= {'sidewalk': values['iou']['sidewalk'] - 0.05, 'building': 0.05}
     earlier.write_text(json.dumps(values))
-    result.extra |= {'drops': 5, 'latency_ms': {'p50': 12.5, 'p95': 20.0, 'p99': 31.25}}
+    result.extra |= {
+        'drops': 5,
+        'refused': 4,
+        'latency_ms': {'p50': 12.5, 'p95': 20.0, 'p99': 31.25},
+    }
     result.extra |= {'category_iou': {'<b>flat': 0.5}, 'iiou': {HOSTILE: 0.25}}
     info = WeightsInfo(
         'spssn',
@@ -245,7 +249,10 @@ def test_the_key_figures_are_there(browser: Browser, page: Path) -> None:
     figures = texts(browser, '.figure')
     for text in ('frames per second 9.5', 'dropped frames 5', 'latency p99 31.2 ms'):
         assert text in figures
-    assert 'frames 24 unmatched: 1 images, 2 truth images' in figures
+    assert (
+        'frames 24 unmatched: 1 images, 2 truth images '
+        'refused: 4 pairs that could not be scored' in figures
+    )
     assert re.fullmatch(r'mIoU \d\d\.\d ?% 0\.0 against earlier <b>\.json', figures[0])
 
 

@@ -200,6 +200,28 @@ def test_live_scores_under_the_threshold_are_written_and_end_it_with_1(
     assert node.output.count('mIoU 0.4375 is under fail_under 0.5') == 1
 
 
+def test_every_cause_of_pairs_that_cannot_be_scored_is_told_once(
+    peer: Any, run_node: Any, tiny_weights: Path, tmp_path: Path
+) -> None:
+    scores = tmp_path / 'scores.json'
+    node = run_node('evaluate_node', *arguments(weights=tiny_weights, json=scores))
+    send_pair(peer, node)
+    labels, truths = publishers = [peer.publisher(topic) for topic in ('label', 'label_truth')]
+    assert peer.spin_until(lambda: all(p.get_subscription_count() for p in publishers))
+    pixels = np.zeros((4, 6), np.uint8)
+    for sec, wrong in enumerate((pixels[:2], pixels + 77, pixels[:3], pixels + 78), start=10):
+        truths.publish(label_message(pixels, sec))
+        labels.publish(label_message(wrong, sec))
+        peer.until_taken('/evaluate_node', publishers, 1)
+    assert node.stop() == 0
+    told = [line for line in node.lines if 'not scored' in line]
+    assert len(told) == 2
+    assert '10000000000 ns' in told[0]
+    assert 'ids that are no class: 77' in told[1]
+    assert json.loads(scores.read_text())['refused'] == 4
+    assert 'refused: 4 pairs that could not be scored' in node.output
+
+
 def test_an_evaluation_without_a_pair_is_no_success(
     peer: Any, run_node: Any, tiny_weights: Path, tmp_path: Path
 ) -> None:

@@ -26,7 +26,7 @@ _OWN_PLACE = frozenset(
     {
         *('miou', 'class_average', 'global_average', 'iou', 'accuracy', 'confusion', 'classes'),
         *('frames', 'unmatched_images', 'unmatched_labels', 'weights', 'device', 'fps'),
-        *('unknown', 'drops', 'latency_ms'),
+        *('unknown', 'drops', 'refused', 'latency_ms'),
     }
 )
 """Keys of the evaluation JSON that the page shows in places of their own."""

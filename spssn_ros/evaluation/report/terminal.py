@@ -108,6 +108,8 @@ def print_scores(
             f'unmatched: {result.unmatched_images} {result.paired}s without truth, '
             f'{result.unmatched_labels} truth images without {result.paired}'
         )
+    if 'refused' in result.extra:
+        console.print(f'refused: {result.extra["refused"]} pairs that could not be scored')
     if result.device:
         console.print(f'{result.fps:.1f} frames/s, {result.device}')
 
