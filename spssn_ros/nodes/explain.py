@@ -115,6 +115,7 @@ class Explainer:
             published and not camera.wanted(),
             f'idle: {topic} is published, but nobody subscribes to an output, so nothing '
             'is computed; subscribe to one, such as ~/label or ~/overlay',
+            rest_s=REST_S,
         )
         self._cause(
             camera,
@@ -124,6 +125,7 @@ class Explainer:
             f'come on {camera.info_topic}; remap (--ros-args -r '
             f'{camera.info_remappable}:=/your/camera_info)',
             grace_s=SILENT_S,
+            rest_s=REST_S,
         )
         self._cause(
             camera,

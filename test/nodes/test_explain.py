@@ -128,6 +128,29 @@ def test_a_slow_camera_is_told_as_silent_once_and_again_when_it_has_stopped(
     assert look(15) == ['5 s: ', '90 s:', '5 s: ']
 
 
+@pytest.mark.parametrize(
+    ('wanted', 'text'), [([], 'idle: /image'), (['camera_info'], '~/camera_info has a subscriber')]
+)
+def test_subscribers_that_come_and_go_are_told_of_once(
+    monkeypatch: pytest.MonkeyPatch, wanted: list[str], text: str
+) -> None:
+    node, explainer, camera = start(monkeypatch)
+
+    def look(seconds: int, outputs: list[str]) -> int:
+        camera.wanted = lambda: outputs
+        for _ in range(seconds):
+            node.now += 1
+            camera.statistics.pace.tick()
+            explainer.look(camera)
+        return sum(text in line for line in node.told)
+
+    assert look(1, wanted) == 0
+    for _ in range(5):
+        assert look(9, wanted) == look(20, ['label']) == 1
+    assert look(70, ['label']) == 1
+    assert look(9, wanted) == 2
+
+
 def test_drops_about_the_limit_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     node, explainer, camera = start(monkeypatch)
     counts = SlotCounts()
