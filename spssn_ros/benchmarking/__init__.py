@@ -13,14 +13,10 @@
 # limitations under the License.
 """Speed of the networks and of the engine. Needs no ROS."""
 
+from spssn_ros.benchmarking.camvid_scores import Score, score_camvid
 from spssn_ros.benchmarking.counting import ModelCount, count_gflops, count_model
-from spssn_ros.benchmarking.engine import (
-    EngineBenchmark,
-    EngineResult,
-    Score,
-    benchmark_engine,
-    score_camvid,
-)
+from spssn_ros.benchmarking.engine import EngineResult, benchmark_engine
+from spssn_ros.benchmarking.engines import EngineBenchmark
 from spssn_ros.benchmarking.models import ModelResult, ModelsBenchmark, benchmark_models
 from spssn_ros.benchmarking.published import COUNTED_AT, PUBLISHED
 from spssn_ros.benchmarking.timing import ENGINE_NOTE, FORWARD_NOTE, Timing

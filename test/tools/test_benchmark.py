@@ -30,14 +30,17 @@ import pytest
 import torch
 
 from spssn_ros.benchmarking import (
+    EngineBenchmark,
     EngineResult,
     ModelsBenchmark,
     Score,
     Timing,
     engine,
     engine_calls,
+    score_camvid,
 )
 from spssn_ros.benchmarking.baseline import EagerPyTorch
+from spssn_ros.benchmarking.engines import differing_share
 from spssn_ros.errors import ConfigError
 from spssn_ros.inference import InferenceConfig, Segmentation, Segmenter
 from spssn_ros.inference.config import Device, InputSize, Precision
@@ -221,10 +224,10 @@ def test_engine_scores_integers_beside_floats_at_the_weights_size(
     both: Path, tmp_path: Path, frame: tuple[int, int]
 ) -> None:
     write_camvid(tmp_path, frame)
-    config = engine.EngineBenchmark(
+    config = EngineBenchmark(
         ((64, 48),), str(both), device='cpu', precision='int8', camvid=tmp_path
     )
-    scores = engine.score_camvid(config)
+    scores = score_camvid(config)
     *floats, integers = scores
     assert integers == 'openvino int8 on cpu'
     assert len(floats) == 3
@@ -252,11 +255,11 @@ def test_engine_refuses_integers_of_another_size_than_the_scored_frames(
     assert said == f'spssn: {told}\n'
     # One such frame among others is one too many.
     write_camvid(tmp_path, (64, 48), (0,))
-    config = engine.EngineBenchmark(
+    config = EngineBenchmark(
         ((64, 48),), str(both), device='cpu', precision='int8', camvid=tmp_path
     )
     with pytest.raises(ConfigError, match=re.escape(told)):
-        engine.score_camvid(config)
+        score_camvid(config)
 
 
 def test_engine_refuses_to_score_weights_of_other_classes(
@@ -277,9 +280,9 @@ def test_engine_refuses_to_score_weights_of_other_classes(
     monkeypatch.setattr(engine, 'take_turns', None)
     arguments = ('--weights', other, '--sizes', '64x48', '--device', 'cpu')
     assert benchmark('engine', *arguments, '--camvid', tmp_path, status=2) == f'spssn: {told}\n'
-    config = engine.EngineBenchmark(((64, 48),), str(other), device='cpu', camvid=tmp_path)
+    config = EngineBenchmark(((64, 48),), str(other), device='cpu', camvid=tmp_path)
     with pytest.raises(ConfigError, match=re.escape(told)):
-        engine.score_camvid(config)
+        score_camvid(config)
 
 
 def test_a_missing_folder_of_frames_is_told_before_the_measurements(
@@ -389,8 +392,8 @@ def test_one_differing_pixel_of_a_large_frame_shows() -> None:
     expected = np.zeros((1024, 2048), np.uint8)
     labels = expected.copy()
     labels[7, 9] = 1
-    assert engine._differing(labels, expected) == 1 / expected.size
-    assert engine._differing(expected, expected) == 0
+    assert differing_share(labels, expected) == 1 / expected.size
+    assert differing_share(expected, expected) == 0
 
 
 def test_frames_in_a_row_are_for_engines_that_work_ahead(weights: Path) -> None:
