@@ -47,6 +47,7 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
         ('ablations', 'runs', 'ablations_cpu_avx2', 'ablations'),
         ('ablations', 'runs', 'ablations_recipes_cpu_amx', 'ablations'),
         ('weights_scores', 'scores', 'camvid_weights_cpu_amx', 'weights'),
+        ('weights_scores', 'scores', 'camvid_without_val_cpu_avx512_amd', 'weights'),
         ('input_sizes', 'results', 'camvid_input_sizes_cpu_amx', 'weights'),
         ('input_sizes', 'results', 'camvid_input_sizes_fast_cpu_amx', 'weights'),
     ],
@@ -197,6 +198,24 @@ def test_speeds_of_the_shipped_weights(weights: str) -> None:
         time = result(file)['results'][weights]['time'][size]
         figures += [time['median_ms'], time['fps']]
     agree('docs/speed.md', table, label, figures)
+
+
+def test_the_score_that_anyone_can_repeat() -> None:
+    found = result('camvid_without_val_cpu_avx512_amd')['scores']['spssn_camvid_without_val']
+    averages = [100 * found[key] for key in ('miou', 'class_average', 'global_average')]
+    for page in ('README.md', 'docs/weights.md'):
+        text = (ROOT / page).read_text()
+        assert '| **{:.1f}** | {:.1f} | {:.1f} |'.format(*averages) in text
+
+
+def test_agreement_with_float32() -> None:
+    for weights, (first, *others) in result('camvid_agreement_cpu_avx512_amd')[
+        'camvid_val'
+    ].items():
+        cells = [f'{100 * first["miou"]:.2f}']
+        cells += [f'{100 * e["differing"]:.2g}, {100 * e["miou"]:.2f}' for e in others]
+        row = f'| `{weights}` | {" | ".join(cells)} |'
+        assert row in (ROOT / 'docs/speed.md').read_text()
 
 
 def test_scores_by_class_in_the_readme() -> None:

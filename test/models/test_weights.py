@@ -144,6 +144,14 @@ def test_shipped_camvid_weights_hold_integers_for_their_own_size(name: str) -> N
     assert find_weights(name).stat().st_size < 6e6
 
 
+def test_weights_trained_without_val_have_not_seen_it() -> None:
+    info = read_info('spssn_camvid_without_val')
+    assert (info.model, info.label_set, info.input_size) == ('spssn', CAMVID, (960, 720))
+    splits = [stage['config']['train_splits'] for stage in info.recipe['stages']]
+    assert splits == [['train']] * 3
+    assert find_weights('spssn_camvid_without_val').stat().st_size < 6e6
+
+
 def test_a_file_goes_before_a_shipped_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, random_weights: Path
 ) -> None:
