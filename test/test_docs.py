@@ -50,6 +50,7 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
         ('weights_scores', 'scores', 'camvid_without_val_cpu_avx512_amd', 'weights'),
         ('input_sizes', 'results', 'camvid_input_sizes_cpu_amx', 'weights'),
         ('input_sizes', 'results', 'camvid_input_sizes_fast_cpu_amx', 'weights'),
+        ('input_sizes', 'results', 'camvid_input_sizes_without_val_cpu_avx512_amd', 'weights'),
     ],
 )
 def test_tables_are_those_of_the_committed_results(
