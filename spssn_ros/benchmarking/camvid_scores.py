@@ -55,11 +55,17 @@ class Score:
     frames: int
 
 
-def check_camvid(config: EngineBenchmark, camvid: Path) -> None:
-    """Raise what `score_camvid` would, as far as the first frame shows it."""
+def check_camvid(config: EngineBenchmark, camvid: Path, graph: QuantizedGraph | None) -> None:
+    """Raise what `score_camvid` would, as far as the first frame shows it.
+
+    Args:
+        config: of the benchmark.
+        camvid: its CamVid folder.
+        graph: the weights' 8-bit integers, where it asks for them.
+
+    """
     model, info = load_weights(config.weights)
     _check_classes(config, info.label_set)
-    graph = wanted_graph(config.weights, asked_for(config))
     for sample in find_camvid(camvid, 'val')[:1]:
         _check_size(config, graph, _entering(model, info, read_pair(sample)[0]))
 

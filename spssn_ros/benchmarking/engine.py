@@ -94,7 +94,7 @@ def benchmark_engine(config: EngineBenchmark) -> Iterator[EngineResult]:
         )
     if config.camvid is not None:
         # What is wrong with it is told before the minutes of measuring.
-        check_camvid(config, config.camvid)
+        check_camvid(config, config.camvid, graph)
     for name, model, info in _networks(config):
         floats = all_engines(model, info, configs)
         integers: list[Engine] = []

@@ -28,7 +28,14 @@ from numpy.typing import NDArray
 
 from spssn_ros.errors import BadImageError
 from spssn_ros.inference.backend import AheadBackend, BatchBackend, Segmentation
-from spssn_ros.inference.config import BackendName, InferenceConfig, InputSize, Precision, Size
+from spssn_ros.inference.config import (
+    BackendName,
+    InferenceConfig,
+    InputSize,
+    Precision,
+    Size,
+    size_text,
+)
 from spssn_ros.inference.cpu_precision import cpu_prefers_integers
 from spssn_ros.inference.plan import create_backend
 from spssn_ros.inference.preprocess import FromUint8, check_frame
@@ -198,15 +205,16 @@ class Segmenter:
             GpuMemoryError: as a call.
 
         """
+        if len(frames) == 1:
+            return [self(frames[0], with_confidence)]
         sizes = [self._sizes(rgb) for rgb in frames]
         own = sorted({frame for _, frame in sizes})
         if len(own) > 1:
-            (a, b), (c, d) = own[:2]
             raise BadImageError(
-                f'frames of a batch must have one size, not {a}x{b} and {c}x{d}; give them one by '
-                'one'
+                f'frames of a batch must have one size, not {size_text(own[0])} and '
+                f'{size_text(own[1])}; give them one by one'
             )
-        if len(frames) < 2 or not isinstance(self.backend, BatchBackend):
+        if not frames or not isinstance(self.backend, BatchBackend):
             return [self(rgb, with_confidence) for rgb in frames]
         with self._turn, self._noted(sizes[0][0], len(frames)):
             return self.backend.segment_batch(frames, *sizes[0], with_confidence)
