@@ -115,6 +115,8 @@ def view(message: ImageFields, max_pixels: int = MAX_PIXELS) -> Raw:
         raise BadImageError(
             f'{_describe(message)}: unsupported encoding; use one of {", ".join(ENCODINGS)}'
         )
+    if _FORMATS[encoding].channels == 2 and width % 2:
+        raise BadImageError(f'{_describe(message)}: {encoding} needs an even width')
     return _rows(message, height, width, _FORMATS[encoding])
 
 

@@ -28,6 +28,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from spssn_ros.evaluation import ConfusionMatrix
+from spssn_ros.evaluation.calibration import Calibration
 from spssn_ros.evaluation.report import (
     About,
     Earlier,
@@ -238,6 +239,16 @@ def test_the_json_of_nothing_has_no_nan(three_classes: LabelSet) -> None:
     assert values['miou'] is None
     assert values['iou'] == {'a': None, 'b': None, 'c': None}
     assert values['confusion'] == [[0] * 3] * 3
+
+
+def test_scores_of_nothing_are_printed_as_dashes(three_classes: LabelSet) -> None:
+    result = EvaluationResult(three_classes, ConfusionMatrix(3), frames=2)
+    result.calibration = Calibration()
+    result.degraded = {'noise': ConfusionMatrix(3)}
+    text = printed(result)
+    assert 'mIoU -, class average -, global average - over 2 frames' in text
+    assert 'expected calibration error -' in text
+    assert 'nan' not in text
 
 
 def test_scores_of_other_kinds_find_a_place(result: EvaluationResult) -> None:

@@ -77,7 +77,8 @@ def robustness_table(result: EvaluationResult) -> Table:
     table.add_row('clean', _percent(clean), '')
     for name, matrix in result.degraded.items():
         change = (matrix.miou() - clean) * 100
-        table.add_row(name.replace('_', ' '), _percent(matrix.miou()), f'{change:+.2f}')
+        told = '-' if math.isnan(change) else f'{change:+.2f}'
+        table.add_row(name.replace('_', ' '), _percent(matrix.miou()), told)
     return table
 
 
@@ -92,11 +93,12 @@ def print_scores(
         console.print(categories)
     matrix = result.matrix
     console.print(
-        f'mIoU {matrix.miou():.2%}, class average {matrix.class_average():.2%}, '
-        f'global average {matrix.global_average():.2%} over {result.frames} frames'
+        f'mIoU {_share(matrix.miou())}, class average {_share(matrix.class_average())}, '
+        f'global average {_share(matrix.global_average())} over {result.frames} frames'
     )
     if result.calibration is not None:
-        console.print(f'expected calibration error {result.calibration.expected_error():.2%}')
+        error = _share(result.calibration.expected_error())
+        console.print(f'expected calibration error {error}')
     if result.degraded:
         console.print(robustness_table(result))
     absent = matrix.absent(result.label_set.names)
@@ -123,6 +125,10 @@ def _cells(row: Row) -> list[str]:
 
 def _percent(value: Value) -> str:
     return '-' if value is None or math.isnan(value) else f'{value * 100:.2f}'
+
+
+def _share(value: float) -> str:
+    return '-' if math.isnan(value) else f'{value:.2%}'
 
 
 def _change(change: Change) -> str:
