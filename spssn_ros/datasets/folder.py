@@ -107,8 +107,9 @@ def _samples(folder: Path, label_set: LabelSet, only: Iterable[str] | None = Non
         label = folder / 'labels' / f'{image.stem}.png'
         if not label.is_file():
             raise DatasetError(
-                f'image {image} has no label; expected {label}; draw it, or name the labelled '
-                'frames in a list such as train.txt'
+                f'image {image} has no label; expected {label}; draw it, delete the image, or '
+                'name the labelled frames in train.txt and take that split (train_splits: '
+                '[train], --split train)'
             )
         samples.append(Sample(image.stem, image, label, LabelFormat.CLASSES, label_set))
     if not samples and wanted is None:

@@ -66,7 +66,7 @@ class ConfusionMatrix:
                 classes; nothing is added.
 
         """
-        truth, prediction = _ids(truth, 'truth'), _ids(prediction, 'the prediction')
+        truth, prediction = as_ids(truth, 'truth'), as_ids(prediction, 'the prediction')
         if truth.shape != prediction.shape:
             raise BadImageError(
                 f'truth is {shape_text(truth)} but the prediction is {shape_text(prediction)}; '
@@ -79,10 +79,10 @@ class ConfusionMatrix:
         true_ids = truth[scored].astype(np.int64)
         predicted_ids = prediction[scored].astype(np.int64)
         n = self.num_classes
-        self._check(true_ids, (true_ids < 0) | (true_ids >= n), 'truth')
+        check_ids(true_ids, (true_ids < 0) | (true_ids >= n), 'truth', n)
         unknown = predicted_ids == UNKNOWN
         strange = ((predicted_ids < 0) | (predicted_ids >= n)) & ~unknown
-        self._check(predicted_ids, strange, 'the prediction')
+        check_ids(predicted_ids, strange, 'the prediction', n)
         predicted_ids[unknown] = n
         counts = np.bincount(true_ids * (n + 1) + predicted_ids, minlength=n * (n + 1))
         self._counts += counts.reshape(n, n + 1)
@@ -97,9 +97,9 @@ class ConfusionMatrix:
             pairs[self.ignore_index] = 0
         n = self.num_classes
         ids = np.arange(256)
-        self._check(ids, (ids >= n) & pairs.any(axis=1), 'truth')
+        check_ids(ids, (ids >= n) & pairs.any(axis=1), 'truth', n)
         strange = (ids >= n) & (ids != UNKNOWN) & pairs.any(axis=0)
-        self._check(ids, strange, 'the prediction')
+        check_ids(ids, strange, 'the prediction', n)
         self._counts[:, :n] += pairs[:n, :n]
         self._counts[:, n] += pairs[:n, UNKNOWN]
 
@@ -165,17 +165,21 @@ class ConfusionMatrix:
         """Return the names of the classes without an IoU, which the mean leaves out."""
         return [name for name, value in zip(names, self.iou(), strict=True) if np.isnan(value)]
 
-    def _check(self, ids: NDArray[np.int64], strange: NDArray[np.bool_], where: str) -> None:
-        if strange.any():
-            found = np.unique(ids[strange])
-            listed = ', '.join(str(i) for i in found[:8]) + (', ...' if len(found) > 8 else '')
-            raise BadImageError(
-                f'{where} holds ids that are no class: {listed}; the classes are '
-                f'0..{self.num_classes - 1}'
-            )
+
+def check_ids(
+    ids: NDArray[np.int64], strange: NDArray[np.bool_], where: str, num_classes: int
+) -> None:
+    """Raise BadImageError, which names them, where some ids are `strange`."""
+    if strange.any():
+        found = np.unique(ids[strange])
+        listed = ', '.join(str(i) for i in found[:8]) + (', ...' if len(found) > 8 else '')
+        raise BadImageError(
+            f'{where} holds ids that are no class: {listed}; the classes are 0..{num_classes - 1}'
+        )
 
 
-def _ids(image: NDArray[np.integer], where: str) -> NDArray[np.integer]:
+def as_ids(image: NDArray[np.integer], where: str) -> NDArray[np.integer]:
+    """Return whatever NumPy makes an array of as one; BadImageError unless of integers."""
     ids = np.asarray(image)
     # Masks of two classes may be booleans; probabilities would all become class 0.
     if ids.dtype.kind not in 'iub':

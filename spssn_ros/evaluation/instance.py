@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from spssn_ros.errors import BadImageError, ConfigError
 from spssn_ros.evaluation.categories import Categories
-from spssn_ros.evaluation.confusion import ConfusionMatrix, shape_text
+from spssn_ros.evaluation.confusion import ConfusionMatrix, as_ids, check_ids, shape_text
 from spssn_ros.labels import CITYSCAPES, CITYSCAPES_IDS, UNKNOWN, LabelSet
 
 CITYSCAPES_INSTANCE_SIZES = {
@@ -85,9 +85,12 @@ class InstanceScores:
             instances: (H, W) uint8 or uint16 instance ids.
 
         Raises:
-            BadImageError: the sizes differ; nothing is added.
+            BadImageError: the sizes differ, ids are no integers, or in an instance an id is none
+                of the classes; nothing is added.
 
         """
+        truth, prediction = as_ids(truth, 'truth'), as_ids(prediction, 'the prediction')
+        instances = as_ids(instances, 'the instance image')
         if not truth.shape == prediction.shape == instances.shape:
             raise BadImageError(
                 f'the instance image is {shape_text(instances)}, but truth is {shape_text(truth)} '
@@ -97,7 +100,11 @@ class InstanceScores:
         classes = self._classes(truth, instances)
         chosen = classes != UNKNOWN
         true_ids = classes[chosen].astype(np.int64)
+        count = len(self.label_set)
+        check_ids(true_ids, (true_ids < 0) | (true_ids >= count), 'truth', count)
         predicted = prediction[chosen]
+        beyond = ((predicted < 0) | (predicted >= count)) & (predicted != UNKNOWN)
+        check_ids(predicted, beyond, 'the prediction', count)
         # One number for each instance: ids need not differ between classes.
         keys = true_ids * _INSTANCE_IDS + instances[chosen]
         sizes = np.bincount(keys)

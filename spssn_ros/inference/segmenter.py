@@ -59,7 +59,7 @@ class Segmenter:
 
     Raises:
         ConfigError: precision int8 without a graph.
-        DeviceError: the device or backend asked for is not there.
+        DeviceError: the device or backend asked for is not there, or has not that precision.
         GpuMemoryError: the network does not fit into the GPU's memory.
 
     """
@@ -117,7 +117,8 @@ class Segmenter:
         Raises:
             ConfigError: an option that cannot be used, or int8 for weights without such a graph.
             WeightsError: no such file, or not a weights file.
-            DeviceError: the device or backend asked for is not there.
+            DeviceError: the device or backend asked for is not there, or has not that precision.
+            GpuMemoryError: the network does not fit into the GPU's memory.
 
         """
         config = InferenceConfig.parse(device, backend, precision, input_size, cpu_threads)

@@ -14,6 +14,7 @@
 """What all networks have in common."""
 
 from abc import ABC, abstractmethod
+from numbers import Integral
 
 from torch import Tensor, nn
 
@@ -72,7 +73,7 @@ class Network(nn.Module, ABC):
 
 def check_options(num_classes: int, dropout: float) -> None:
     """Raise ConfigError unless both are in range."""
-    if num_classes < 1:
-        raise ConfigError(f'num_classes is {num_classes}; give at least 1')
+    if not isinstance(num_classes, Integral) or num_classes < 1:
+        raise ConfigError(f'num_classes is {num_classes!r}; give an integer, at least 1')
     if not 0 <= dropout < 1:
         raise ConfigError(f'dropout is {dropout}; give a probability from 0 to below 1')

@@ -62,7 +62,7 @@ def create_model(name: str, num_classes: int = 19, **options: Any) -> Network:
 
     """
     if name not in _MODELS:
-        near = difflib.get_close_matches(name, MODEL_NAMES, n=1)
+        near = difflib.get_close_matches(str(name), MODEL_NAMES, n=1)
         hint = f'; did you mean {near[0]!r}?' if near else ''
         raise ConfigError(f'no network {name!r}; there are {", ".join(MODEL_NAMES)}{hint}')
     _, *known = inspect.signature(_MODELS[name]).parameters

@@ -139,7 +139,7 @@ def test_what_is_missing_is_named(root: Path) -> None:
         find_folder(root)
     (root / 'labels' / 'a.png').unlink()
     with pytest.raises(
-        DatasetError, match=r'a\.jpg has no label; expected .*/labels/a\.png; draw it, or'
+        DatasetError, match=r'a\.jpg has no label; expected .*/labels/a\.png; draw it, delete '
     ):
         find_folder(root)
     (root / 'classes.txt').unlink()

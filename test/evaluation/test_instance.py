@@ -102,3 +102,16 @@ def test_what_does_not_fit_is_refused(three_classes: LabelSet) -> None:
     assert scores.total == 0
     with pytest.raises(ConfigError, match='cannot merge instance scores of different classes'):
         scores.merge(InstanceScores(CITYSCAPES))
+
+
+def test_ids_that_are_no_class_are_refused_and_nothing_added(three_classes: LabelSet) -> None:
+    scores = InstanceScores(three_classes)
+    with pytest.raises(BadImageError, match=r'^truth holds ids that are no class: 50; the cl'):
+        scores.update(np.where(TRUTH == 1, 50, TRUTH), PREDICTION, INSTANCES)
+    with pytest.raises(BadImageError, match=r'^the prediction holds ids that are no class: -1;'):
+        scores.update(TRUTH, np.where(PREDICTION == 1, -1, PREDICTION.astype(int)), INSTANCES)
+    with pytest.raises(BadImageError, match=r'^truth holds float64; give class ids, integers$'):
+        scores.update(TRUTH / 1, PREDICTION, INSTANCES)
+    assert scores.total == 0
+    scores.update(TRUTH.tolist(), PREDICTION.tolist(), INSTANCES.tolist())
+    assert scores.total == 3

@@ -266,7 +266,7 @@ def test_the_gradient_reaches_every_parameter(case: Case) -> None:
 def test_unknown_options_and_values_out_of_range_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=f"^{name} takes no such option: .*'width'"):
         create_model(name, width=2)
-    with pytest.raises(ConfigError, match=r'^num_classes is 0; give at least 1$'):
+    with pytest.raises(ConfigError, match=r'^num_classes is 0; give an integer, at least 1$'):
         create_model(name, 0)
     with pytest.raises(ConfigError, match=r'^dropout is 1; give a probability from 0 to below 1$'):
         create_model(name, dropout=1)

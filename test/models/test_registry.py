@@ -34,6 +34,8 @@ def test_an_unknown_name_lists_those_that_there_are() -> None:
     names = re.escape(', '.join(MODEL_NAMES))
     with pytest.raises(ConfigError, match=f"^no network 'unet'; there are {names}$"):
         create_model('unet')
+    with pytest.raises(ConfigError, match=r'^no network None; there are spssn, '):
+        create_model(None)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"^no network 'spsn'; .*did you mean 'spssn'\?$"):
         create_model('spsn')
 

@@ -194,7 +194,9 @@ def test_a_seed_fixes_the_network() -> None:
 @pytest.mark.parametrize(
     ('options', 'text'),
     [
-        ({'num_classes': 0}, r'^num_classes is 0; give at least 1$'),
+        ({'num_classes': 0}, r'^num_classes is 0; give an integer, at least 1$'),
+        ({'num_classes': 3.5}, r'^num_classes is 3\.5; give an integer, at least 1$'),
+        ({'num_classes': '3'}, r"^num_classes is '3'; give an integer, at least 1$"),
         ({'chain_length': -1}, r'^chain_length is -1; give 0 \(no pooling\) to 16$'),
         ({'first_stride': 3}, r'^first_stride is 3; give 1 or 2$'),
         ({'dropout': 1.5}, r'^dropout is 1\.5; give a probability from 0 to below 1$'),
