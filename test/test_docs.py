@@ -183,6 +183,19 @@ def test_speeds_of_the_node() -> None:
         agree('docs/speed_node.md', end, 'highest rate', peaks)
 
 
+def test_highest_rates_of_the_node_on_other_machines() -> None:
+    for file, table in (('node_cpu_avx512_amd', 'EPYC, AVX-512'), ('node_cpu_avx2', 'EPYC, AVX2')):
+        peaks: dict[str, list[float]] = {}
+        for run in result(file)['peaks']:
+            peaks.setdefault(run['network'].split(',')[0], []).append(run['rate_hz'])
+        agree('docs/speed_node.md', table, 'highest rate', peaks['spssn_camvid'])
+        lines = (ROOT / 'docs/speed_node.md').read_text().split(f'| {table} ')[1]
+        rows = re.findall(r'^\| highest rate.*', lines, re.M)
+        assert re.findall(r'(\d+) Hz', rows[1]) == [f'{rate:.0f}' for rate in peaks['spssn']]
+        if file == 'node_cpu_avx512_amd':
+            agree('README.md', 'the node over DDS', 'the same: EPYC', peaks['spssn_camvid'])
+
+
 def test_speeds_on_cuda() -> None:
     found = result('engine_cuda_h100')['spssn, random weights, 19 classes, float16'].values()
     rates = [size['labels']['frames_per_s_in_a_row'][0] for size in found]
