@@ -14,6 +14,7 @@
 """`spssn convert bag`: a bag's images and truth to a data set folder."""
 
 import argparse
+import math
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -65,7 +66,15 @@ def add_bag_parser(kinds: 'argparse._SubParsersAction[argparse.ArgumentParser]')
     bag.add_argument('--image-topic', default=IMAGE_TOPIC, help=f'default {IMAGE_TOPIC}')
     bag.add_argument('--label-topic', default=LABEL_TOPIC, help=f'default {LABEL_TOPIC}')
     bag.add_argument(
-        '--images-only', action='store_true', help='every image, without labels: yours to label'
+        '--images-only', action='store_true', help='the images, without labels: yours to label'
+    )
+    bag.add_argument(
+        '--every',
+        type=float,
+        default=0.0,
+        metavar='S',
+        help='with --images-only: no two images closer than these seconds, by their stamps; '
+        'default: all',
     )
     bag.add_argument(
         '--classes',
@@ -104,13 +113,17 @@ def convert_bag(args: argparse.Namespace) -> str:
     layout = Layout(args.layout)
     if layout is Layout.CAMVID and label_set.names != CAMVID.names:
         raise ConfigError(f"--layout camvid has CamVid's classes, not those of {args.classes!r}")
+    if not 0 <= args.every < math.inf:
+        raise ConfigError(f'--every is {args.every} s; give 0 or more')
+    if args.every and not args.images_only:
+        raise ConfigError('--every leaves images out where none has a label; add --images-only')
     source = BagPairs(args.bag, args.image_topic, args.label_topic, slop_ns_of(args))
     if args.split in ('.', '..') or '/' in args.split:
         raise ConfigError(f'--split is {args.split!r}; give the name of a folder')
     with _new_folder(args.dataset) as folder:
         target = DatasetTarget(folder, label_set, layout, args.split, args.label_colors)
         if args.images_only:
-            count = _write_images(source, target)
+            count = _write_images(source, target, round(args.every * 1e9))
         else:
             count = _write_pairs(source, target, truth)
     if args.images_only:
@@ -179,8 +192,9 @@ def _write_pairs(source: BagPairs, target: DatasetTarget, truth: TruthFormat) ->
     return count
 
 
-def _write_images(source: BagPairs, target: DatasetTarget) -> int:
+def _write_images(source: BagPairs, target: DatasetTarget, least_ns: int) -> int:
     stamps: set[int] = set()
+    last_ns: int | None = None
     topic = source.image_topic
     with BagReader(source.path) as bag:
         bag.require_images(topic)
@@ -190,6 +204,10 @@ def _write_images(source: BagPairs, target: DatasetTarget) -> int:
         messages = bag.messages([topic])
         for item in tqdm(messages, total=total, desc='writing', unit='frame', disable=None):
             stamp_ns = header_stamp_ns(item.message)
+            # Either way: a clock may have been set back.
+            if last_ns is not None and abs(stamp_ns - last_ns) < least_ns:
+                continue
+            last_ns = stamp_ns
             if stamp_ns in stamps:
                 raise BagError(
                     f'several images of {topic} in bag {bag.path} have the stamp {stamp_ns} ns, '

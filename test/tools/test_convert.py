@@ -18,11 +18,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from rosbags.rosbag2 import CompressionMode, StoragePlugin
+from small_bags import compressed
 
 from spssn_ros.bags.labelled import FIRST_STAMP_NS
 from spssn_ros.bags.reader import BagReader
@@ -339,6 +342,25 @@ def test_images_only_are_for_labelling(
     assert [m for m in contents(tmp_path / 'labelled') if m[0] == IMAGE] == images
 
 
+def test_images_may_be_written_some_time_apart(
+    tmp_path: Path, convert: Callable[..., str]
+) -> None:
+    # Recorded in this order; the clock is set back once.
+    stamps_ms = (1000, 1400, 1500, 2600, 2900, 100, 300, 700)
+    with BagWriter(tmp_path / 'stamps') as bag:
+        for number, stamp in enumerate(stamps_ms):
+            bag.write_image(IMAGE, stamp * 10**6, 'f', np.full((1, 3, 3), number, np.uint8))
+    with BagReader(tmp_path / 'stamps') as reader:
+        of_stamp = {item.stamp_ns // 10**6: item for item in reader.serialized_messages()}
+    recorded = [replace(of_stamp[stamp], stamp_ns=i) for i, stamp in enumerate(stamps_ms)]
+    compressed(tmp_path / 'bag', recorded, StoragePlugin.MCAP, CompressionMode.STORAGE)
+    to = ('bag', tmp_path / 'bag', '--images-only', '--every', '0.5', '--dataset')
+    assert convert(*to, tmp_path / 'set') == f'{tmp_path}/set: 5 images\n'
+    written = sorted((tmp_path / 'set' / 'images').iterdir())
+    assert [int(path.stem) // 10**6 for path in written] == [100, 700, 1000, 1500, 2600]
+    assert [int(cv2.imread(str(path)).flat[0]) for path in written] == [5, 7, 0, 2, 3]
+
+
 @pytest.mark.parametrize('kind', ['mcap', 'sqlite3', 'dataset'])
 def test_a_full_disk(
     tmp_path: Path,
@@ -427,6 +449,8 @@ def test_bad_input_leaves_nothing(
             "truth 'camvid-colors' tells the classes sky, ",
         ),
         (('bag', bag, '--dataset', out, '--slop', '-1'), '--slop is -1.0 ms; give 0 or more'),
+        (('bag', bag, '--dataset', out, '--every', '-2'), '--every is -2.0 s; give 0 or more'),
+        (('bag', bag, '--dataset', out, '--every', '2'), 'add --images-only'),
         (('bag', bag, '--dataset', out, '--split', '../a'), "--split is '../a'; give the name"),
         (
             ('bag', tmp_path / 'twice', '--dataset', out, '--images-only'),
