@@ -25,6 +25,7 @@ Size = tuple[int, int]
 """(width, height) in pixels."""
 
 MIN_SIDE = 32
+MAX_SIDE = 16384
 MAX_CPU_THREADS = 1024
 
 
@@ -108,19 +109,19 @@ class InputSize:
         return _sided(min(width, longest), stride), _sided(min(height, longest), stride)
 
 
-def parse_size(text: str, name: str, keywords: tuple[str, ...]) -> Size:
+def parse_size(text: str, name: str, keywords: tuple[str, ...], least: int = MIN_SIDE) -> Size:
     """Read 'WxH' for the setting `name`; `keywords` are named in the error.
 
     Raises:
-        ConfigError: not two numbers of at least 32 and at most 16384.
+        ConfigError: not two numbers of at least `least` and at most `MAX_SIDE`.
 
     """
     match = re.fullmatch(r'(\d{1,5})x(\d{1,5})', str(text))
     size = (int(match[1]), int(match[2])) if match else (0, 0)
-    if not all(MIN_SIDE <= side <= 16384 for side in size):
+    if not all(least <= side <= MAX_SIDE for side in size):
         raise ConfigError(
             f'{name} is {text!r}; give {", ".join(keywords)} or WIDTHxHEIGHT in pixels, '
-            f'each at least {MIN_SIDE}, such as 480x360'
+            f'each {least} to {MAX_SIDE}, such as 480x360'
         )
     return size
 

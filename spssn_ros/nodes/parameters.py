@@ -202,7 +202,8 @@ class Settings:
         output = values['output_size']
         fixed = None
         if output not in ('input', 'network'):
-            fixed = parse_size(output, 'output_size', ('input', 'network'))
+            # No network sees it: it is that of a point cloud, which may be a small one.
+            fixed = parse_size(output, 'output_size', ('input', 'network'), least=1)
         return cls(
             weights=values['weights'],
             inference=InferenceConfig.parse(

@@ -143,7 +143,13 @@ def test_values_are_parsed() -> None:
 
 @pytest.mark.parametrize(
     ('text', 'size', 'network'),
-    [('input', None, False), ('network', None, True), ('64x48', (64, 48), False)],
+    [
+        ('input', None, False),
+        ('network', None, True),
+        ('64x48', (64, 48), False),
+        # As of a small time-of-flight camera's cloud, or of one line of it.
+        ('8x1', (8, 1), False),
+    ],
 )
 def test_output_sizes(text: str, size: tuple[int, int] | None, network: bool) -> None:
     settings = parse(output_size=text)
@@ -168,6 +174,8 @@ def test_all_classes(names: list[str]) -> None:
         ({'precision': 'half'}, r"^precision is 'half'; give one of auto, float32, bfloat16, fl"),
         ({'input_size': '9x9'}, r"^input_size is '9x9'; give auto, native or WIDTHxHEIGHT in p"),
         ({'output_size': 'x'}, r"^output_size is 'x'; give input, network or WIDTHxHEIGHT in p"),
+        ({'output_size': '0x8'}, r"^output_size is '0x8'; .* in pixels, each 1 to 16384, such as"),
+        ({'output_size': '8x16385'}, r"^output_size is '8x16385'; give input, network or WIDTHxH"),
         ({'transport': 'h264'}, r"^transport is 'h264'; give raw or compressed$"),
         ({'overlay_alpha': 1.5}, r'^overlay_alpha is 1\.5; give a value from 0 to 1$'),
         ({'overlay_alpha': float('nan')}, r'^overlay_alpha is nan; give a value from 0 to 1$'),

@@ -226,6 +226,9 @@ def test_live_parameters_and_refusals(peer: Any, run_node: Any, tiny_weights: Pa
     peer.send_until(publisher, message, lambda: labels[-1].width == 48)
     assert node.says("output_size: 'input' -> '48x32'")
     assert (labels[-1].height, labels[-1].step) == (32, 48)
+    assert set_parameter(peer, 'output_size', '5x3').successful
+    peer.send_until(publisher, message, lambda: labels[-1].width == 5)
+    assert (labels[-1].height, labels[-1].step) == (3, 5)
     assert set_parameter(peer, 'output_size', 'network').successful
     assert set_parameter(peer, 'input_size', '72x40').successful
     peer.send_until(publisher, message, lambda: (labels[-1].width, labels[-1].height) == (72, 40))

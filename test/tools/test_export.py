@@ -141,7 +141,7 @@ def test_bad_input_writes_nothing(
         ),
         (
             ('--format', 'openvino', *to, '--input-size', '8x8'),
-            "--input-size is '8x8'; give auto or WIDTHxHEIGHT in pixels, each at least 32, such "
+            "--input-size is '8x8'; give auto or WIDTHxHEIGHT in pixels, each 32 to 16384, such "
             'as 480x360',
         ),
         (('--format', 'openvino', *to, '--weights', 'none'), "no weights file 'none'; give"),
