@@ -73,12 +73,13 @@ def play_demo(job: DemoJob) -> list[NDArray[np.uint8]]:
                     _play(job, listener)
             else:
                 _play(job, listener)
+                # Nobody else tells how many were dropped, and how late the others were.
+                listener.spin_until_told()
         if not listener.received:
             raise SpssnError('segment_node answered no frame; its log above says why')
         if evaluator is not None and evaluator.returncode:
             raise SpssnError('evaluate_node wrote no scores; its message above says why')
         if evaluator is None:
-            # Nobody else tells.
             print(listener.summary(), flush=True)
         return listener.overlays()
 

@@ -20,6 +20,7 @@ from types import TracebackType
 
 import numpy as np
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
 from numpy.typing import NDArray
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
@@ -32,6 +33,8 @@ from spssn_ros.runtime import EvenSample
 
 _QUIET_S = 1.0
 _FIRST_S = 10.0
+# Diagnostics come once a second.
+_TOLD_S = 3.0
 
 
 class OverlayListener:
@@ -53,11 +56,18 @@ class OverlayListener:
         self._announced = False
         self.received = 0
         self._first_s = self._last_s = 0.0
+        # What the node last said of its camera in /diagnostics, and when.
+        self._told: dict[str, str] = {}
+        self._told_s = 0.0
+        self._status = f'/{node_name}: '
         self._node.create_subscription(
             Image, f'/{node_name}/overlay', self._on_overlay, qos.LOSSLESS
         )
         self._node.create_subscription(
             String, f'/{node_name}/label_info_json', self._on_announced, qos.LATCHED
+        )
+        self._node.create_subscription(
+            DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.LOSSLESS
         )
 
     def __enter__(self) -> 'OverlayListener':
@@ -105,11 +115,24 @@ class OverlayListener:
         """Return the kept overlays, (H, W, 3) uint8 RGB each."""
         return [to_rgb(message) for message in self._messages.items()]
 
+    def spin_until_told(self) -> None:
+        """Take messages until the node has counted the latest overlay in /diagnostics."""
+        self.spin_until(lambda: self._told_s > self._last_s, _TOLD_S)
+
     def summary(self) -> str:
-        """Return a sentence on how many frames were answered, and how fast."""
+        """Return a sentence on how many frames were answered and dropped, how fast, how late."""
         seconds = self._seconds()
         rate = f' at {(self.received - 1) / seconds:.1f} frames/s' if seconds else ''
-        return f'live: {self.received} frames answered{rate}'
+        text = f'live: {self.received} frames answered{rate}'
+        if self._told:
+            text += f', {self._told["dropped"]} dropped'
+        rejected = self._told.get('rejected', '0')
+        if rejected != '0':
+            text += f', {rejected} rejected'
+        times = {name: self._told.get(f'total_ms_{name}') for name in ('p50', 'p95')}
+        if all(times.values()):
+            text += '; latency ' + ', '.join(f'{name} {ms} ms' for name, ms in times.items())
+        return text
 
     def _has_more(self, before: int) -> bool:
         return self.received > before
@@ -120,6 +143,12 @@ class OverlayListener:
 
     def _on_announced(self, message: String) -> None:
         self._announced = True
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name.startswith(self._status):
+                self._told = {item.key: item.value for item in status.values}
+                self._told_s = time.monotonic()
 
     def _on_overlay(self, message: Image) -> None:
         self._last_s = time.monotonic()

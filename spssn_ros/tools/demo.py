@@ -73,6 +73,15 @@ def run(args: argparse.Namespace) -> int:
     from spssn_ros.nodes.demo import DemoJob, play_demo
 
     if args.bag is None:
+        for option, topic, own in (
+            ('image', args.image_topic, IMAGE_TOPIC),
+            ('label', args.label_topic, LABEL_TOPIC),
+        ):
+            if topic not in ('', own):
+                raise ConfigError(
+                    f'--{option}-topic is {topic} but no bag is given; say which bag has it with '
+                    'BAG= (or --bag)'
+                )
         if args.frames < 1:
             raise ConfigError(f'--frames is {args.frames}; give at least 1')
         bag, weights = args.output / 'street', args.weights or 'spssn_street'

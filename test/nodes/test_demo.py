@@ -199,7 +199,14 @@ def test_without_truth_it_tells_what_was_answered(tiny_weights: Path, tmp_path: 
     command = ['demo', '--bag', 'bag', '--weights', str(tiny_weights), '--output', 'demo']
     run = spssn(command, tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert re.search(r'^live: [2-8] frames answered at [\d.]+ frames/s$', run.stdout, re.M)
+    told = re.search(
+        r'^live: ([2-8]) frames answered at [\d.]+ frames/s, (\d) dropped; '
+        r'latency p50 [\d.]+ ms, p95 [\d.]+ ms$',
+        run.stdout,
+        re.M,
+    )
+    assert told, run.stdout
+    assert int(told[1]) + int(told[2]) <= 8
     assert not (tmp_path / 'demo' / 'report').exists()
 
 
@@ -265,6 +272,11 @@ def test_bad_input_leaves_the_earlier_demo_as_it_is(
             ['--bag', output / 'street', '--image-topic', '/camera/camera_info'],
             'is sensor_msgs/msg/CameraInfo, not sensor_msgs/msg/Image',
         ),
+        (
+            ['--image-topic', '/x'],
+            '--image-topic is /x but no bag is given; say which bag has it with BAG= (or --bag)',
+        ),
+        (['--label-topic', '/x'], '--label-topic is /x but no bag is given; say which bag has it'),
         (['--frames', '0'], '--frames is 0; give at least 1'),
         (['--weights', 'none'], "no weights file 'none'"),
         (['--bag', inside], f'bag {inside} lies in {output}/report, which gets the report; give'),
@@ -285,7 +297,9 @@ def test_a_street_is_rendered_in_place_of_that_of_an_earlier_demo(
 ) -> None:
     output = tmp_path / 'demo'
     labelled_bag(output / 'street')
-    words = ['demo', '--frames', '2', '--output', str(output)]
+    # The topics are the street's own.
+    topics = ['--image-topic', '/camera/image_raw', '--label-topic', '/camera/label_truth']
+    words = ['demo', '--frames', '2', '--output', str(output), *topics]
     assert main(words) == 0
     with BagReader(output / 'street') as bag:
         assert bag.topics['/camera/image_raw'].count == 2
