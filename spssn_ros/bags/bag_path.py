@@ -13,19 +13,23 @@
 # limitations under the License.
 """What can be told of a bag before it is opened."""
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from spssn_ros.errors import BagError
 from spssn_ros.files import explain
 
+_STORAGE = {'.mcap', '.db3', '.bag'}
+
 
 def check_bag_path(path: Path) -> None:
     """Check that a path looks like a bag that can be read as a whole.
 
     Raises:
-        BagError: it is missing or no bag, holds what is no plain file, lacks its metadata, has a
-            name that SQLite does not take, or was not closed by its recorder.
+        BagError: it is missing or no bag, holds what is no plain file or may not be read, lacks
+            its metadata, has a name that SQLite does not take, or was not closed by its recorder.
 
     """
     try:
@@ -36,13 +40,17 @@ def check_bag_path(path: Path) -> None:
         raise BagError(f'cannot read bag {path}: {explain(error)}') from error
     if path.is_dir():
         _check_folder(path, files)
-    elif path.suffix not in ('.mcap', '.db3', '.bag'):
+    elif path.suffix not in _STORAGE:
         raise BagError(
             f'file {path} is no bag; give a ROS 2 bag folder, or a .mcap, .db3 or ROS 1 .bag file'
         )
-    for file in files:
-        if file.exists() and not file.is_file() and not file.is_dir():
+    for file in filter(Path.exists, files):
+        if not file.is_file() and not file.is_dir():
             raise BagError(f'bag {path} cannot be read: {file} is no plain file; check the path')
+        if not _STORAGE.isdisjoint(file.suffixes) and not os.access(file, os.R_OK):
+            # What opens it tells no more than of a damaged one.
+            denied = OSError(errno.EACCES, os.strerror(errno.EACCES))
+            raise BagError(f'cannot read bag {path}: {file}: {explain(denied)}')
     for database in (file for file in files if '.db3' in file.suffixes):
         _check_database(database)
 

@@ -57,6 +57,22 @@ def test_names_that_mean_something_in_uris(tmp_path: Path, name: str) -> None:
         pass
 
 
+@pytest.mark.parametrize('storage', list(Storage), ids=lambda storage: storage.value)
+def test_a_file_that_may_not_be_read_is_not_called_damaged(
+    tmp_path: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bag = write(tmp_path / 'bag', storage)
+    (file,) = (file for file in bag.iterdir() if file.suffix != '.yaml')
+    access = os.access
+    # Root, who may run the tests, may read everything.
+    monkeypatch.setattr(os, 'access', lambda path, mode: path != file and access(path, mode))
+    for path in (bag, file):
+        with pytest.raises(BagError) as caught, BagReader(path):
+            pass
+        told = f'cannot read bag {path}: {file}: Permission denied; change its permissions or '
+        assert str(caught.value).startswith(told)
+
+
 @pytest.mark.parametrize('suffix', ['.mcap', '.db3', '.bag'])
 def test_pipes_and_devices_are_not_waited_for(tmp_path: Path, suffix: str) -> None:
     os.mkfifo(tmp_path / f'pipe{suffix}')
