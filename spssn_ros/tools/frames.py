@@ -154,7 +154,9 @@ def _read_image(path: Path) -> NDArray[np.uint8]:
 
 @contextmanager
 def _video(path: Path) -> Iterator[FrameSource]:
-    capture = cv2.VideoCapture(str(path))
+    # Where FFmpeg fails, OpenCV would try a decoder of its own, which writes of damage to stderr.
+    has_ffmpeg = cv2.videoio_registry.hasBackend(cv2.CAP_FFMPEG)
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG if has_ffmpeg else cv2.CAP_ANY)
     try:
         if not capture.isOpened():
             raise BadImageError(

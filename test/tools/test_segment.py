@@ -370,9 +370,14 @@ def test_what_was_finished_before_a_damaged_frame_is_whole(
     check(tmp_path / 'out', 'a', picture(0), segmenter)
 
 
-def test_decoders_add_nothing_to_the_line_about_a_damaged_video(tmp_path: Path) -> None:
-    video = tmp_path / 'a.mp4'
-    video.write_bytes(b'abc')
+@pytest.mark.parametrize(('name', 'size'), [('a.mp4', 3), ('a.avi', 400)])
+def test_decoders_add_nothing_to_the_line_about_a_damaged_video(
+    tmp_path: Path, name: str, size: int
+) -> None:
+    video = tmp_path / name
+    write_video(tmp_path / 'whole.avi', [picture(0)], 10.0)
+    # Cut off within the header of an AVI file, or what is none.
+    video.write_bytes((tmp_path / 'whole.avi').read_bytes()[:size])
     # FFmpeg's level of words is set once a process.
     command = [sys.executable, '-m', 'spssn_ros.tools.main', 'segment', str(video)]
     done = subprocess.run(
