@@ -13,6 +13,7 @@
 # limitations under the License.
 """The mIoU that an evaluation has to reach."""
 
+import math
 from dataclasses import dataclass
 
 from spssn_ros.errors import ConfigError
@@ -42,9 +43,10 @@ class Threshold:
     def missed_by(self, result: EvaluationResult) -> str:
         """Return the sentence for scores under it; '' for others."""
         miou = result.matrix.miou()
-        # Pixels without truth give no number, which reaches no threshold.
         if self.miou is None or miou >= self.miou:
             return ''
+        if math.isnan(miou):
+            return f'no pixel has a true class, so no mIoU reaches {self.name} {self.miou}'
         # As many digits as tell the two apart: 0.66 is not under 0.66.
         digits = next((count for count in range(4, 17) if round(miou, count) < self.miou), 17)
         return f'mIoU {miou:.{digits}f} is under {self.name} {self.miou}'

@@ -42,7 +42,9 @@ def test_scores_under_it_are_told(three_classes: LabelSet) -> None:
 def test_no_score_reaches_no_threshold(three_classes: LabelSet) -> None:
     void = scored(three_classes, [255, 255], [0, 1])
     assert math.isnan(void.matrix.miou())
-    assert Threshold('--fail-under', 0.0).missed_by(void) == 'mIoU nan is under --fail-under 0.0'
+    assert Threshold('--fail-under', 0.0).missed_by(void) == (
+        'no pixel has a true class, so no mIoU reaches --fail-under 0.0'
+    )
     assert Threshold('--fail-under', None).missed_by(void) == ''
 
 
