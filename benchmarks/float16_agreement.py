@@ -30,22 +30,23 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from spssn_ros.benchmarking.baseline import EagerPyTorch
-from spssn_ros.benchmarking.camvid_scores import Score
-from spssn_ros.benchmarking.engines import differing_share
+from spssn_ros.benchmarking.camvid_scores import Score, compare
+from spssn_ros.benchmarking.engine_calls import Engine
 from spssn_ros.datasets.camvid import find_camvid
 from spssn_ros.datasets.sample import read_pair
-from spssn_ros.evaluation import ConfusionMatrix
 from spssn_ros.files import write_whole
-from spssn_ros.inference import InputSize
+from spssn_ros.inference import InputSize, Segmentation
 from spssn_ros.inference.config import Precision
 from spssn_ros.inference.cuda_backend import CudaBackend
 from spssn_ros.inference.preprocess import FromUint8
 from spssn_ros.machine import describe_machine
-from spssn_ros.models import load_weights
+from spssn_ros.models import Network, WeightsInfo, load_weights
 
 _AS_IN_THE_NODE = InputSize()
 
@@ -106,28 +107,32 @@ def main() -> None:
         write_whole(arguments.json, text.encode())
 
 
+class OnCpu:
+    """The CUDA backend in float16, over a queue for the CPU."""
+
+    description = 'float16'
+
+    def __init__(self, model: Network, info: WeightsInfo) -> None:
+        self._backend = CudaBackend(FromUint8.deployed(model, info), Precision.FLOAT16, CpuQueue())
+        self._trained, self._stride = info.input_size, model.output_stride
+
+    def __call__(self, rgb: NDArray[np.uint8], with_confidence: bool = False) -> Segmentation:
+        """Segment (H, W, 3) uint8 RGB."""
+        frame = (rgb.shape[1], rgb.shape[0])
+        entering = _AS_IN_THE_NODE.for_frame(frame, self._trained, self._stride)
+        return self._backend.segment(rgb, entering, frame, with_confidence)
+
+
 def score(weights: str, camvid: Path, every: int) -> dict[str, Score]:
     """Return the scores of float32 and float16 on every `every`th frame of val."""
     model, info = load_weights(weights)
-    baseline = EagerPyTorch(model, info, input_size=_AS_IN_THE_NODE)
-    backend = CudaBackend(FromUint8.deployed(model, info), Precision.FLOAT16, CpuQueue())
-    matrices = {name: ConfusionMatrix(len(info.label_set)) for name in ('float32', 'float16')}
+    engines: list[Engine] = [
+        EagerPyTorch(model, info, input_size=_AS_IN_THE_NODE),
+        OnCpu(model, info),
+    ]
     samples = find_camvid(camvid, 'val')[::every]
-    differing = 0.0
-    for sample in samples:
-        rgb, truth = read_pair(sample)
-        frame = (rgb.shape[1], rgb.shape[0])
-        entering = _AS_IN_THE_NODE.for_frame(frame, info.input_size, model.output_stride)
-        expected = baseline(rgb).labels
-        labels = backend.segment(rgb, entering, frame, with_confidence=False).labels
-        matrices['float32'].update(truth, expected)
-        matrices['float16'].update(truth, labels)
-        differing += differing_share(labels, expected) / len(samples)
-    shares = {'float32': 0.0, 'float16': differing}
-    return {
-        name: Score(round(matrix.miou(), 4), shares[name], len(samples))
-        for name, matrix in matrices.items()
-    }
+    scores = compare(engines, map(read_pair, samples), len(samples), len(info.label_set))
+    return dict(zip(('float32', 'float16'), scores.values(), strict=True))
 
 
 if __name__ == '__main__':

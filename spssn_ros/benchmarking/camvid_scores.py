@@ -13,12 +13,14 @@
 # limitations under the License.
 """Scores of engines on CamVid's validation frames."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spssn_ros.benchmarking.engine_calls import Engine
 from spssn_ros.benchmarking.engines import (
     EngineBenchmark,
     all_engines,
@@ -27,7 +29,7 @@ from spssn_ros.benchmarking.engines import (
     differing_share,
 )
 from spssn_ros.datasets.camvid import find_camvid
-from spssn_ros.datasets.sample import read_pair
+from spssn_ros.datasets.sample import Sample, read_pair
 from spssn_ros.errors import ConfigError
 from spssn_ros.evaluation import ConfusionMatrix
 from spssn_ros.inference import InputSize, Segmenter
@@ -37,6 +39,9 @@ from spssn_ros.labels import CAMVID, LabelSet
 from spssn_ros.models import Network, QuantizedGraph, WeightsInfo, load_weights
 
 _AS_IN_THE_NODE = InputSize()
+
+Frame = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+"""(H, W, 3) uint8 RGB and (H, W) uint8 truth, 255 void."""
 
 
 @dataclass(frozen=True)
@@ -90,18 +95,36 @@ def score_camvid(config: EngineBenchmark) -> dict[str, Score]:
     if graph is not None:
         engines.append(Segmenter(model, info, asked, graph))
     samples = find_camvid(config.camvid, 'val')
-    matrices = [ConfusionMatrix(len(info.label_set)) for _ in engines]
-    differing = [0.0] * len(engines)
-    for sample in samples:
+
+    def frame_of(sample: Sample) -> Frame:
         rgb, truth = read_pair(sample)
         _check_size(config, graph, _entering(model, info, rgb))
-        expected = engines[0](rgb).labels
-        for number, engine in enumerate(engines):
-            labels = engine(rgb).labels
+        return rgb, truth
+
+    return compare(engines, map(frame_of, samples), len(samples), len(info.label_set))
+
+
+def compare(
+    engines: Sequence[Engine], frames: Iterable[Frame], count: int, classes: int
+) -> dict[str, Score]:
+    """Score engines on frames, and compare their labels with those of the first.
+
+    Args:
+        engines: the first is the baseline.
+        frames: images and their truth.
+        count: how many they are.
+        classes: of the labels.
+
+    """
+    matrices = [ConfusionMatrix(classes) for _ in engines]
+    differing = [0.0] * len(engines)
+    for rgb, truth in frames:
+        found = [engine(rgb).labels for engine in engines]
+        for number, labels in enumerate(found):
             matrices[number].update(truth, labels)
-            differing[number] += differing_share(labels, expected) / len(samples)
+            differing[number] += differing_share(labels, found[0]) / count
     return {
-        engine.description: Score(round(matrix.miou(), 4), share, len(samples))
+        engine.description: Score(round(matrix.miou(), 4), share, count)
         for engine, matrix, share in zip(engines, matrices, differing, strict=True)
     }
 
