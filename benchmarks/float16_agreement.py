@@ -113,7 +113,9 @@ class OnCpu:
     description = 'float16'
 
     def __init__(self, model: Network, info: WeightsInfo) -> None:
-        self._backend = CudaBackend(FromUint8.deployed(model, info), Precision.FLOAT16, CpuQueue())
+        self._backend = CudaBackend(
+            FromUint8.deployed(model, info), Precision.FLOAT16, queue=CpuQueue()
+        )
         self._trained, self._stride = info.input_size, model.output_stride
 
     def __call__(self, rgb: NDArray[np.uint8], with_confidence: bool = False) -> Segmentation:

@@ -15,7 +15,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -29,12 +29,17 @@ from spssn_ros.inference.cuda_queue import CudaQueue, DeviceQueue
 from spssn_ros.inference.device_winners import WinnersWriter
 from spssn_ros.inference.gpu_memory import explained, is_out_of_memory
 from spssn_ros.inference.preprocess import FromUint8, resize_frame
+from spssn_ros.inference.threads import limit_threads
 from spssn_ros.inference.torch_backend import DTYPES
 from spssn_ros.models.blocks import PyramidPooling
 
-_MAX_PROGRAMS = 6
+_MAX_PROGRAMS = 12
 _MAX_BATCH = 4
+# Two frames one after the other are answered as soon as a batch that is half empty.
+_FEWEST_TOGETHER = 3
 _LANES = 2
+# The host converts and resizes frames; more threads wait for one another longer than they save.
+_HOST_THREADS = 4
 
 _Matrices = dict[tuple[object, ...], Tensor]
 _Compute = Callable[[_Matrices, Tensor, Tensor], None]
@@ -43,18 +48,22 @@ _Compute = Callable[[_Matrices, Tensor, Tensor], None]
 class CudaBackend:
     """Runs a network on CUDA.
 
-    For each shape of work (frames, input size, output size, confidence or not) buffers are
-    allocated and a graph is captured once; the six used last are kept. A frame is then a copy from
-    pinned memory, one launch, and one copy back; the next frame may go up meanwhile. More frames
-    than `max_begun`, of several streams, each take buffers of their own for as long as they last.
+    For each shape of work (one frame or a batch, input size, output size) buffers are allocated
+    and a graph is captured once, which takes seconds; the twelve used last are kept. A frame is
+    then a copy from pinned memory, one launch, and one copy back; the next frame may go up
+    meanwhile. More frames than `max_begun`, of several streams, each take buffers of their own for
+    as long as they last. The confidence is always computed, at next to no cost: asked for in the
+    middle of a stream, it would else have to be prepared for.
 
     Args:
         network: batch norm folded, on the CPU.
         precision: of the network; logits are upsampled in float32.
+        cpu_threads: of OpenCV and PyTorch on the host; 0 for a few.
         queue: to a device other than the current CUDA one.
 
     Attributes:
         max_batch: most frames at once.
+        expects_batches: see `BatchBackend`.
         max_begun: most that gain by being begun and not yet ended.
 
     Raises:
@@ -66,8 +75,14 @@ class CudaBackend:
     max_begun = _LANES
 
     def __init__(
-        self, network: FromUint8, precision: Precision, queue: DeviceQueue | None = None
+        self,
+        network: FromUint8,
+        precision: Precision,
+        cpu_threads: int = 0,
+        queue: DeviceQueue | None = None,
     ) -> None:
+        limit_threads(cpu_threads, most=_HOST_THREADS)
+        self.expects_batches = False
         self._queue = queue or CudaQueue(torch.device('cuda', torch.cuda.current_device()))
         device = self._queue.device
         with explained('the network'), self._queue.entered():
@@ -91,7 +106,7 @@ class CudaBackend:
         self, rgb: NDArray[np.uint8], input_size: Size, output_size: Size, with_confidence: bool
     ) -> Callable[[], Segmentation]:
         """See `AheadBackend.begin`; GpuMemoryError, here or there, where a frame does not fit."""
-        end = self._begin([rgb], _Shape(1, input_size, output_size, with_confidence))
+        end = self._begin([rgb], _Shape(1, input_size, output_size), with_confidence)
         return lambda: end()[0]
 
     def segment_batch(
@@ -101,15 +116,26 @@ class CudaBackend:
         output_size: Size,
         with_confidence: bool,
     ) -> list[Segmentation]:
-        """See `BatchBackend.segment_batch`; GpuMemoryError where the frames do not fit."""
-        return self._begin(frames, _Shape(len(frames), input_size, output_size, with_confidence))()
+        """See `BatchBackend.segment_batch`; GpuMemoryError where the frames do not fit.
+
+        Fewer than a batch holds go through the network as one all the same: each number of frames
+        would have to be prepared for.
+        """
+        if len(frames) < _FEWEST_TOGETHER:
+            begun = [self.begin(rgb, input_size, output_size, with_confidence) for rgb in frames]
+            return [end() for end in begun]
+        shape = _Shape(_MAX_BATCH, input_size, output_size)
+        return self._begin(frames, shape, with_confidence)()
 
     def _begin(
-        self, frames: Sequence[NDArray[np.uint8]], shape: '_Shape'
+        self, frames: Sequence[NDArray[np.uint8]], shape: '_Shape', with_confidence: bool
     ) -> Callable[[], list[Segmentation]]:
         occasion = 'network input {}x{}'.format(*shape.input_size)
         with explained(occasion), torch.inference_mode():
-            end = self._program(shape).begin(frames)
+            program = self._program(shape)
+            if self.expects_batches and shape.frames == 1:
+                self._program(replace(shape, frames=_MAX_BATCH))
+            end = program.begin(frames, with_confidence)
 
         def explained_end() -> list[Segmentation]:
             with explained(occasion):
@@ -146,7 +172,6 @@ class _Shape:
     frames: int
     input_size: Size
     output_size: Size
-    with_confidence: bool
 
 
 class _Lane:
@@ -165,7 +190,7 @@ class _Program:
     def __init__(self, compute: _Compute, queue: DeviceQueue, shape: _Shape) -> None:
         self._queue, self._shape = queue, shape
         taken = (shape.frames, *shape.input_size[::-1], 3)
-        given = (1 + shape.with_confidence, shape.frames, *shape.output_size[::-1])
+        given = (2, shape.frames, *shape.output_size[::-1])
         self._make_lane = partial(_Lane, queue, taken, given)
         self._free = [self._make_lane() for _ in range(_LANES)]
         with queue.entered():
@@ -176,18 +201,25 @@ class _Program:
         # A graph knows them by their address only.
         self._matrices = matrices
 
-    def begin(self, frames: Sequence[NDArray[np.uint8]]) -> Callable[[], list[Segmentation]]:
-        """Begin as many frames as the shape has; what is returned waits for them."""
+    def begin(
+        self, frames: Sequence[NDArray[np.uint8]], with_confidence: bool
+    ) -> Callable[[], list[Segmentation]]:
+        """Begin frames, at most as many as the shape has; what is returned waits for them."""
+        count, planes = len(frames), 1 + with_confidence
         lane = self._take_lane()
         try:
-            for place, rgb in zip(lane.host_frames, frames, strict=True):
-                _fill(place, resize_frame(rgb, self._shape.input_size))
+            for place, rgb in zip(lane.host_frames.numpy(), frames, strict=False):
+                # NumPy's copies, here and back, take this thread alone. PyTorch's wake others for
+                # a large frame, which late on a busy machine, or asleep, take longer than it does.
+                np.copyto(place, resize_frame(rgb, self._shape.input_size))
             with self._queue.uploading():
-                lane.frames.copy_(lane.host_frames, non_blocking=True)
+                lane.frames[:count].copy_(lane.host_frames[:count], non_blocking=True)
             with self._queue.entered():
-                self._frames.copy_(lane.frames)
+                self._frames[:count].copy_(lane.frames[:count])
                 self._repeat()
-                lane.host_result.copy_(self._result, non_blocking=True)
+                for plane in range(planes):
+                    taken = self._result[plane, :count]
+                    lane.host_result[plane, :count].copy_(taken, non_blocking=True)
             wait = self._queue.mark()
         except BaseException:
             # What was queued may still read from the lane.
@@ -199,12 +231,11 @@ class _Program:
             try:
                 wait()
                 # The buffer belongs to another frame afterwards.
-                labels, *confidence = lane.host_result.clone().numpy()
+                labels, *confidence = lane.host_result[:planes, :count].numpy().copy()
             finally:
                 self._give_back(lane)
             return [
-                Segmentation(labels[i], *(plane[i] for plane in confidence))
-                for i in range(len(frames))
+                Segmentation(labels[i], *(plane[i] for plane in confidence)) for i in range(count)
             ]
 
         return end
@@ -220,15 +251,6 @@ class _Program:
     def _give_back(self, lane: _Lane) -> None:
         if len(self._free) < _LANES:
             self._free.append(lane)
-
-
-def _fill(place: Tensor, rgb: NDArray[np.uint8]) -> None:
-    """Copy a frame to pinned memory; PyTorch takes several threads for a large one."""
-    if rgb.flags.writeable:
-        place.copy_(torch.from_numpy(rgb))
-    else:
-        # PyTorch has no tensors that are read only, and warns of it.
-        place.numpy()[:] = rgb
 
 
 def _compute(

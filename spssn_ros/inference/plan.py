@@ -149,5 +149,5 @@ def create_backend(
         backend = OpenVinoBackend(network, resolved.precision, config.cpu_threads, graph)
         return backend, replace(resolved, precision=backend.precision)
     if resolved.device is Device.CUDA:
-        return CudaBackend(network, resolved.precision), resolved
+        return CudaBackend(network, resolved.precision, config.cpu_threads), resolved
     return TorchBackend(network, resolved.precision, config.cpu_threads), resolved

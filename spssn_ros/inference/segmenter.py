@@ -162,6 +162,11 @@ class Segmenter:
         """Most frames that `batch` takes; 1 where the backend gains nothing by more."""
         return self.backend.max_batch if isinstance(self.backend, BatchBackend) else 1
 
+    def expect_batches(self) -> None:
+        """Prepare for `batch` with the first frame of a size, not when there is no time for it."""
+        if isinstance(self.backend, BatchBackend):
+            self.backend.expects_batches = True
+
     def set_input_size(self, rule: InputSize) -> None:
         """Choose the size at which the next frames enter the network."""
         self.config = replace(self.config, input_size=rule)

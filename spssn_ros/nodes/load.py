@@ -38,6 +38,8 @@ def load_pipeline(settings: Settings, log: RcutilsLogger) -> Pipeline:
     graph = wanted_graph(settings.weights, config)
     try:
         segmenter = Segmenter(model, info, config, graph)
+        if len(settings.cameras) > 1:
+            segmenter.expect_batches()
         segmenter.warm_up()
     except GpuMemoryError as error:
         log.error(f'{error}; running on the CPU instead')

@@ -13,6 +13,7 @@
 # limitations under the License.
 """The number of threads is as asked for, or leaves a core free."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -24,7 +25,7 @@ import cv2
 import pytest
 import torch
 
-from spssn_ros.inference import Segmenter, threads
+from spssn_ros.inference import Segmenter, cuda_backend, threads
 from spssn_ros.inference.threads import available_threads, limit_threads
 
 
@@ -76,6 +77,39 @@ def test_a_lower_limit_of_pytorch_is_kept() -> None:
     torch.set_num_threads(1)
     assert limit_threads(0) == 1
     assert torch.get_num_threads() == 1
+
+
+def test_what_needs_few_threads_takes_no_more_unless_asked_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(threads, 'available_threads', lambda: 6)
+    torch.set_num_threads(8)
+    assert [limit_threads(asked, most=4) for asked in (0, 5, 1)] == [4, 5, 1]
+    torch.set_num_threads(2)
+    assert limit_threads(0, most=4) == 2
+
+
+@pytest.mark.parametrize(('asked', 'number'), [(0, 4), (1, 1), (6, 6)])
+def test_beside_a_gpu_the_host_takes_few_threads_or_what_is_asked_for(
+    asked: int, number: int, random_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, 'available_threads', lambda: 6)
+    torch.set_num_threads(8)
+    cv2.setNumThreads(8)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(cuda_backend, 'CudaQueue', lambda device: CpuQueue())
+    monkeypatch.setattr(torch.cuda, 'current_device', lambda: 0)
+    Segmenter.from_weights(random_weights, 'cuda', 'float32', cpu_threads=asked)
+    assert (torch.get_num_threads(), cv2.getNumThreads()) == (number, number)
+
+
+class CpuQueue:
+    """Stands in for a queue of CUDA's, for the time in which a network is moved to its device."""
+
+    device = torch.device('cpu')
+
+    def entered(self) -> contextlib.AbstractContextManager[object]:
+        return contextlib.nullcontext()
 
 
 def test_what_was_asked_for_once_does_not_limit_what_is_automatic(
