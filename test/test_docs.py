@@ -196,10 +196,46 @@ def test_highest_rates_of_the_node_on_other_machines() -> None:
             agree('README.md', 'the node over DDS', 'the same: EPYC', peaks['spssn_camvid'])
 
 
-def test_speeds_on_cuda() -> None:
-    found = result('engine_cuda_h100')['spssn, random weights, 19 classes, float16'].values()
-    rates = [size['labels']['frames_per_s_in_a_row'][0] for size in found]
-    agree('README.md', 'NVIDIA H100', 'NVIDIA H100', rates)
+def test_speeds_of_the_engine_on_cuda() -> None:
+    labels, pairs, once = [], [], []
+    for run in result('engine_cuda_h100')['results']:
+        (rate,), (with_confidence,) = (
+            run[key].values() for key in ('in_a_row', 'in_a_row_with_confidence')
+        )
+        labels.append(rate)
+        pairs += [rate, with_confidence]
+        once += [list(run[key].values())[1]['median_ms'] for key in ('engines', 'with_confidence')]
+    agree('README.md', 'NVIDIA H100', 'NVIDIA H100', labels)
+    table = 'SPSSN, 19 classes, random weights, float16'
+    agree('docs/speed_node.md', table, 'frames in a row', pairs)
+    agree('docs/speed_node.md', table, 'one by one', once)
+
+
+def test_speeds_of_the_node_on_cuda() -> None:
+    now = result('node_cuda_h100')
+    runs = now, now['before_frames_were_copied_by_one_thread']
+    cells: dict[str, list[float]] = {'one by one': [], '60 Hz: latency': [], 'highest rate': []}
+    for size in ('480x360', '2048x1024'):
+        for run in runs:
+            rows = {row['rate_hz']: row for row in run['results'] if row['size'] == size}
+            alone, fast = rows[None], rows[60.0]
+            once = [alone['latency_ms']['p50'], alone['engine_ms'], alone['added_ms']]
+            cells['one by one'] += once
+            cells['60 Hz: latency'] += [fast['latency_ms'][key] for key in ('p50', 'p95')]
+            cells['highest rate'] += [
+                row['rate_hz'] for row in run['peaks'] if row['size'] == size
+            ]
+    for label, expected in cells.items():
+        agree('docs/speed_node.md', 'milliseconds, medians | 480x360', label, expected)
+
+
+def test_agreement_with_float32_on_cuda() -> None:
+    found = result('camvid_agreement_cuda_h100')['camvid_val']
+    cells = [f'{100 * found["float32"][0]["miou"]:.2f}']
+    for _, own in found.values():
+        cells.append(f'{100 * own["differing"]:.3f}, {100 * own["miou"]:.2f}')
+    row = f'| `spssn_camvid` | {" | ".join(cells)} |'
+    assert row in (ROOT / 'docs/speed.md').read_text()
 
 
 @pytest.mark.parametrize('weights', ['spssn_camvid', 'spssn_camvid_fast'])

@@ -32,9 +32,9 @@ class EagerPyTorch:
     """Channels last, float32, batch norm as trained, all logits upsampled, then argmax.
 
     Args:
-        model: the network, in evaluation mode.
+        model: the network, of which it takes a copy.
         info: of its weights.
-        device: where it runs, a copy if that is not the CPU.
+        device: where it runs.
         input_size: at which frames enter the network; by default as they are.
 
     """
@@ -50,9 +50,8 @@ class EagerPyTorch:
         self._input_size, self._trained = input_size, info.input_size
         self._stride = model.output_stride
         self.description = f'eager PyTorch float32 on {self.device}'
-        if device is not Device.CPU:
-            model = copy.deepcopy(model)
-        network = FromUint8(model, info.normalisation, info.temperature).eval()
+        # Neither the device nor the memory format of the caller's own changes.
+        network = FromUint8(copy.deepcopy(model), info.normalisation, info.temperature).eval()
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.inference_mode()

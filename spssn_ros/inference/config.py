@@ -144,8 +144,8 @@ class InferenceConfig:
         backend: what runs the network.
         precision: arithmetic of the network.
         input_size: the size at which frames enter the network.
-        cpu_threads: threads of the CPU backends; 0 for one a core, less one where there are more
-            than two.
+        cpu_threads: threads on the CPU; 0 for one a core, less one where there are more than two,
+            and beside a GPU for at most four.
 
     Raises:
         ConfigError: an unknown word, or what is no number of threads from 0 to 1024.

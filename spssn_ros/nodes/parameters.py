@@ -133,7 +133,7 @@ PARAMETERS: tuple[ParameterSpec, ...] = (
     ParameterSpec(
         'cpu_threads',
         0,
-        'Threads of inference on the CPU; 0 for automatic.',
+        'Threads on the CPU of OpenVINO, PyTorch and OpenCV; 0 for automatic.',
         range=(0, MAX_CPU_THREADS),
         read_only=True,
     ),

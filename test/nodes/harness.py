@@ -46,7 +46,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def environment(in_process: bool = False) -> dict[str, str]:
-    """Return an environment in which only this test process's nodes meet.
+    """Return an environment in which only this test process's nodes meet, and use no GPU.
 
     Nodes within this process get a domain apart: rclpy keeps the lifecycle services of a destroyed
     node until it is garbage, and they would swallow requests meant for another process's node.
@@ -56,6 +56,7 @@ def environment(in_process: bool = False) -> dict[str, str]:
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         'PYTHONPATH': os.pathsep.join([str(REPOSITORY), os.environ.get('PYTHONPATH', '')]),
         'PYTHONUNBUFFERED': '1',
+        'CUDA_VISIBLE_DEVICES': '',
     }
 
 

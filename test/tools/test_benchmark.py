@@ -76,7 +76,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def benchmark(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def run_benchmark(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Return a function that runs `spssn benchmark` and returns what it printed."""
 
     def run(*arguments: object, status: int = 0) -> str:
@@ -97,11 +97,11 @@ COUNT_KEYS = {
 }
 
 
-def test_models(tmp_path: Path, benchmark: Callable[..., str]) -> None:
+def test_models(tmp_path: Path, run_benchmark: Callable[..., str]) -> None:
     path, tables = tmp_path / 'new' / 'models.json', tmp_path / 'models.md'
     names = ('--models', 'spssn,shufflenetv2_basic', '--sizes', '224x224,32x48')
     how = ('--iterations', 2, '--device', 'cpu', '--json', path, '--markdown', tables)
-    said = benchmark('models', *names, *how)
+    said = run_benchmark('models', *names, *how)
     for text in ('network', '224x224', '1,421,571', 'on CUDA between two events'):
         assert text in said
     report = json.loads(path.read_text())
@@ -135,11 +135,11 @@ def test_models(tmp_path: Path, benchmark: Callable[..., str]) -> None:
 
 
 def test_models_counted_only(
-    benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    run_benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(benchmark_models_tool, 'benchmark_models', None)
     report = json.loads(
-        benchmark('models', '--count-only', '--sizes', '64x48,480x360', '--json', '-')
+        run_benchmark('models', '--count-only', '--sizes', '64x48,480x360', '--json', '-')
     )
     assert [network['model'] for network in report['networks']] == list(MODEL_NAMES)
     spssn = {row['size']: row['gflops'] for row in report['results'] if row['model'] == 'spssn'}
@@ -157,11 +157,11 @@ def write_camvid(folder: Path, size: tuple[int, int], classes: tuple[int, ...] =
             assert cv2.imwrite(str(folder / place / f'{number}.png'), image)
 
 
-def test_engine(benchmark: Callable[..., str], weights: Path, tmp_path: Path) -> None:
+def test_engine(run_benchmark: Callable[..., str], weights: Path, tmp_path: Path) -> None:
     write_camvid(tmp_path, (64, 48))
     arguments = ('--sizes', '64x48', '--iterations', 1, '--precision', 'float32')
     arguments += ('--models', 'fast_scnn', '--camvid', tmp_path)
-    report = json.loads(benchmark('engine', *arguments, '--weights', weights, '--json', '-'))
+    report = json.loads(run_benchmark('engine', *arguments, '--weights', weights, '--json', '-'))
     assert report['settings']['weights'] == str(weights)
     rows = report['results']
     assert [row['network'] for row in rows] == [str(weights), 'fast_scnn, random weights']
@@ -204,17 +204,19 @@ def both(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_engine_shows_integers_beside_floats_at_their_size(
-    benchmark: Callable[..., str], both: Path
+    run_benchmark: Callable[..., str], both: Path
 ) -> None:
     arguments = ('--weights', both, '--models', '', '--iterations', 1, '--device', 'cpu')
     arguments += ('--precision', 'int8')
-    report = json.loads(benchmark('engine', *arguments, '--sizes', '64x48,96x32', '--json', '-'))
+    report = json.loads(
+        run_benchmark('engine', *arguments, '--sizes', '64x48,96x32', '--json', '-')
+    )
     small, other = ([*row['engines']] for row in report['results'])
     assert small[-1] == 'openvino int8 on cpu'
     assert small[:-1] == other
     assert [name.split()[0] for name in other] == ['eager', 'torch', 'openvino']
     assert report['results'][0]['differing']['openvino int8 on cpu'] < 0.05
-    assert benchmark('engine', *arguments, '--sizes', '96x32', status=2) == (
+    assert run_benchmark('engine', *arguments, '--sizes', '96x32', status=2) == (
         f'spssn: {both} holds 8-bit integers for 64x48 only; give that size too\n'
     )
 
@@ -238,7 +240,7 @@ def test_engine_scores_integers_beside_floats_at_the_weights_size(
 
 
 def test_engine_refuses_integers_of_another_size_than_the_scored_frames(
-    benchmark: Callable[..., str],
+    run_benchmark: Callable[..., str],
     both: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -251,7 +253,7 @@ def test_engine_refuses_integers_of_another_size_than_the_scored_frames(
     )
     # It is told before anything is measured.
     monkeypatch.setattr(engine, 'take_turns', None)
-    said = benchmark('engine', *arguments, '--camvid', tmp_path, status=2)
+    said = run_benchmark('engine', *arguments, '--camvid', tmp_path, status=2)
     assert said == f'spssn: {told}\n'
     # One such frame among others is one too many.
     write_camvid(tmp_path, (64, 48), (0,))
@@ -263,7 +265,7 @@ def test_engine_refuses_integers_of_another_size_than_the_scored_frames(
 
 
 def test_engine_refuses_to_score_weights_of_other_classes(
-    benchmark: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_benchmark: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_camvid(tmp_path, (64, 48))
     # As many classes, in another order.
@@ -279,26 +281,28 @@ def test_engine_refuses_to_score_weights_of_other_classes(
     # It is told before anything is measured.
     monkeypatch.setattr(engine, 'take_turns', None)
     arguments = ('--weights', other, '--sizes', '64x48', '--device', 'cpu')
-    assert benchmark('engine', *arguments, '--camvid', tmp_path, status=2) == f'spssn: {told}\n'
+    assert (
+        run_benchmark('engine', *arguments, '--camvid', tmp_path, status=2) == f'spssn: {told}\n'
+    )
     config = EngineBenchmark(((64, 48),), str(other), device='cpu', camvid=tmp_path)
     with pytest.raises(ConfigError, match=re.escape(told)):
         score_camvid(config)
 
 
 def test_a_missing_folder_of_frames_is_told_before_the_measurements(
-    benchmark: Callable[..., str],
+    run_benchmark: Callable[..., str],
     weights: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(engine, 'take_turns', None)
     arguments = ('--weights', weights, '--device', 'cpu', '--camvid', tmp_path / 'none')
-    said = benchmark('engine', *arguments, status=2)
+    said = run_benchmark('engine', *arguments, status=2)
     assert said.startswith(f'spssn: CamVid folder {tmp_path}/none does not exist; ')
 
 
 def test_a_score_of_nothing_is_null(
-    benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    run_benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     timings = {'torch': Timing(20, 29, 50, 3)}
     result = EngineResult('w', (64, 48), timings, timings, {}, {'torch': 0.0})
@@ -306,13 +310,13 @@ def test_a_score_of_nothing_is_null(
     monkeypatch.setattr(
         benchmark_tool, 'score_camvid', lambda _: {'torch': Score(math.nan, 0.0, 2)}
     )
-    report = json.loads(benchmark('engine', '--json', '-'), parse_constant=pytest.fail)
+    report = json.loads(run_benchmark('engine', '--json', '-'), parse_constant=pytest.fail)
     assert report['camvid_val'] == [{'engine': 'torch', 'miou': None, 'differing': 0, 'frames': 2}]
-    rows = [line.split() for line in benchmark('engine').splitlines() if line.startswith('│')]
+    rows = [line.split() for line in run_benchmark('engine').splitlines() if line.startswith('│')]
     assert rows[-1] == ['│', 'torch', '│', '│', '0', '│', '2', '│']
 
 
-def test_engine_tables(benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_tables(run_benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     slow, fast = Timing(20, 29, 50, 3), Timing(4.5, 9, 222.2, 3)
     result = EngineResult(
         'w',
@@ -328,7 +332,7 @@ def test_engine_tables(benchmark: Callable[..., str], monkeypatch: pytest.Monkey
     monkeypatch.setattr(
         benchmark_tool, 'score_camvid', lambda _: {'torch': Score(0.5254, 0.001, 7)}
     )
-    said = benchmark('engine')
+    said = run_benchmark('engine')
     rows = [re.split(r' *│ *', line)[1:-1] for line in said.splitlines() if line.startswith('│')]
     assert rows == [
         ['w', '64x48', 'torch', '20.00', '29.00', '50.0', '1.00', '4.50', '0'],
@@ -453,7 +457,7 @@ class NodeTiming:
 
 
 def test_node(
-    tmp_path: Path, benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, run_benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
 
@@ -483,7 +487,7 @@ def test_node(
         '--weights',
         'spssn_street',
     )
-    said = benchmark('node', *arguments, '--models', 'fast_scnn', '--json', path)
+    said = run_benchmark('node', *arguments, '--models', 'fast_scnn', '--json', path)
     assert asked == [
         (size, (5.0, 60.0), 2.0, weights, 'auto')
         for weights in ('spssn_street', 'fast_scnn.safetensors')
@@ -523,7 +527,7 @@ def test_node(
     assert [(row['size'], row['rate_hz']) for row in report['peaks']] == [('96x64', 31.25)] * 2
 
 
-def test_bad_input(benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_input(run_benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'spssn_ros.nodes.benchmark', None)
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     for arguments, message in (
@@ -547,7 +551,7 @@ def test_bad_input(benchmark: Callable[..., str], monkeypatch: pytest.MonkeyPatc
         (('node', '--input-size', 'big'), "input_size is 'big'; give auto, native or"),
         (('node',), 'benchmark node needs ROS 2 ('),
     ):
-        errors = benchmark(*arguments, status=2)
+        errors = run_benchmark(*arguments, status=2)
         assert errors.startswith(f'spssn: {message}')
         assert errors.count('\n') == 1
 
