@@ -63,13 +63,13 @@ class BatchBackend(Backend, Protocol):
 
     Attributes:
         max_batch: most frames at once; 1 where more gain nothing.
-        expects_batches: whether to prepare for them, which may take seconds, with the first frame
-            of a size instead of when the first of them come.
+        expected: how many may come at once. For these it prepares, which may take seconds, with
+            the first frame of a size instead of when they come.
 
     """
 
     max_batch: int
-    expects_batches: bool
+    expected: int
 
     def segment_batch(
         self,

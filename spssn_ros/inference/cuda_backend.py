@@ -63,7 +63,7 @@ class CudaBackend:
 
     Attributes:
         max_batch: most frames at once.
-        expects_batches: see `BatchBackend`.
+        expected: see `BatchBackend`.
         max_begun: most that gain by being begun and not yet ended.
 
     Raises:
@@ -82,7 +82,7 @@ class CudaBackend:
         queue: DeviceQueue | None = None,
     ) -> None:
         limit_threads(cpu_threads, most=_HOST_THREADS)
-        self.expects_batches = False
+        self.expected = 1
         self._queue = queue or CudaQueue(torch.device('cuda', torch.cuda.current_device()))
         device = self._queue.device
         with explained('the network'), self._queue.entered():
@@ -133,7 +133,7 @@ class CudaBackend:
         occasion = 'network input {}x{}'.format(*shape.input_size)
         with explained(occasion), torch.inference_mode():
             program = self._program(shape)
-            if self.expects_batches and shape.frames == 1:
+            if shape.frames == 1 and self.expected >= _FEWEST_TOGETHER:
                 self._program(replace(shape, frames=_MAX_BATCH))
             end = program.begin(frames, with_confidence)
 

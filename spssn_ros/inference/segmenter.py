@@ -162,10 +162,13 @@ class Segmenter:
         """Most frames that `batch` takes; 1 where the backend gains nothing by more."""
         return self.backend.max_batch if isinstance(self.backend, BatchBackend) else 1
 
-    def expect_batches(self) -> None:
-        """Prepare for `batch` with the first frame of a size, not when there is no time for it."""
+    def expect(self, frames: int) -> None:
+        """Say how many frames `batch` may be given.
+
+        Then it is prepared for with the first frame of a size, not when there is no time for it.
+        """
         if isinstance(self.backend, BatchBackend):
-            self.backend.expects_batches = True
+            self.backend.expected = frames
 
     def set_input_size(self, rule: InputSize) -> None:
         """Choose the size at which the next frames enter the network."""

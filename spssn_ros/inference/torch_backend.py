@@ -43,12 +43,12 @@ class TorchBackend:
 
     Attributes:
         max_batch: most frames at once: one; a CPU was not seen to gain by more.
-        expects_batches: see `BatchBackend`.
+        expected: see `BatchBackend`; nothing has to be prepared.
 
     """
 
     max_batch = 1
-    expects_batches = False
+    expected = 1
 
     def __init__(self, network: FromUint8, precision: Precision, cpu_threads: int) -> None:
         self.threads = limit_threads(cpu_threads)

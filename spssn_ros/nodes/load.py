@@ -38,8 +38,7 @@ def load_pipeline(settings: Settings, log: RcutilsLogger) -> Pipeline:
     graph = wanted_graph(settings.weights, config)
     try:
         segmenter = Segmenter(model, info, config, graph)
-        if len(settings.cameras) > 1:
-            segmenter.expect_batches()
+        segmenter.expect(len(settings.cameras))
         segmenter.warm_up()
     except GpuMemoryError as error:
         log.error(f'{error}; running on the CPU instead')

@@ -207,11 +207,11 @@ def test_expected_batches_are_prepared_for_with_the_first_frame_of_a_size(
     backend: CudaBackend, queue: HostQueue, picture: Paint
 ) -> None:
     rgb = picture(*SIZE)
-    backend.segment(rgb, SIZE, SIZE, False)
-    assert queue.prepared == 1
-    backend.expects_batches = True
-    backend.segment(rgb, SIZE, SIZE, False)
-    assert queue.prepared == 2
+    # Two frames go one after the other.
+    for expected, prepared in ((1, 1), (2, 1), (3, 2), (4, 2)):
+        backend.expected = expected
+        backend.segment(rgb, SIZE, SIZE, False)
+        assert queue.prepared == prepared
     backend.segment_batch([rgb] * 4, SIZE, SIZE, True)
     backend.segment(rgb, SIZE, SIZE, True)
     assert queue.prepared == 2
@@ -439,7 +439,7 @@ def test_a_batch_on_a_gpu_gives_what_calls_give(
     count: int, random_weights: Path, picture: Paint
 ) -> None:
     segmenter = Segmenter.from_weights(random_weights, device='cuda', precision='float16')
-    segmenter.expect_batches()
+    segmenter.expect(count)
     frames = [np.roll(picture(640, 480), 11 * i, 1) for i in range(count)]
     for _ in range(3):
         expected = [segmenter(rgb, True) for rgb in frames]

@@ -169,6 +169,10 @@ def test_a_bad_frame_costs_only_itself(cameras: Cameras) -> None:
     assert [cameras.statistics(name).answered for name in NAMES] == [0, 1, 0, 1]
 
 
+def test_the_engine_is_told_how_many_frames_may_wait_together(cameras: Cameras) -> None:
+    assert cameras.made.node._pipeline.segmenter.backend.expected == len(NAMES)
+
+
 def test_a_batch_that_fails_is_tried_frame_by_frame(cameras: Cameras) -> None:
     cameras.made.node.faults = [RuntimeError('only together')]
     pictures = frames()
