@@ -13,6 +13,7 @@
 # limitations under the License.
 """Inference by PyTorch on CUDA: a frame goes up, labels come down, all between is one graph."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,8 @@ from spssn_ros.inference.preprocess import FromUint8, resize_frame
 from spssn_ros.inference.threads import limit_threads
 from spssn_ros.inference.torch_backend import DTYPES
 from spssn_ros.models.blocks import PyramidPooling
+
+_log = logging.getLogger(__name__)
 
 _MAX_PROGRAMS = 12
 _MAX_BATCH = 4
@@ -122,8 +125,14 @@ class CudaBackend:
         would have to be prepared for.
         """
         if len(frames) < _FEWEST_TOGETHER:
-            begun = [self.begin(rgb, input_size, output_size, with_confidence) for rgb in frames]
-            return [end() for end in begun]
+            begun: list[Callable[[], Segmentation]] = []
+            try:
+                for rgb in frames:
+                    begun.append(self.begin(rgb, input_size, output_size, with_confidence))
+            finally:
+                # Also those before one that cannot be begun: they hold buffers.
+                results = [end() for end in begun]
+            return results
         shape = _Shape(_MAX_BATCH, input_size, output_size)
         return self._begin(frames, shape, with_confidence)()
 
@@ -134,7 +143,7 @@ class CudaBackend:
         with explained(occasion), torch.inference_mode():
             program = self._program(shape)
             if shape.frames == 1 and self.expected >= _FEWEST_TOGETHER:
-                self._program(replace(shape, frames=_MAX_BATCH))
+                self._expect(replace(shape, frames=_MAX_BATCH))
             end = program.begin(frames, with_confidence)
 
         def explained_end() -> list[Segmentation]:
@@ -142,6 +151,16 @@ class CudaBackend:
                 return end()
 
         return explained_end
+
+    def _expect(self, batch: '_Shape') -> None:
+        try:
+            self._program(batch)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            # One by one will do, and leaves the GPU in use.
+            _log.warning('no GPU memory for %d frames at once; one by one', batch.frames)
+            self.max_batch = self.expected = 1
 
     def _program(self, shape: '_Shape') -> '_Program':
         if shape in self._programs:

@@ -309,6 +309,41 @@ def test_memory_that_runs_out_costs_the_other_shapes_first(
     np.testing.assert_array_equal(backend.segment(rgb, SIZE, SIZE, False).labels, expected)
 
 
+def test_a_batch_without_memory_leaves_frames_to_be_done_one_by_one(
+    random_weights: Path,
+    queue: HostQueue,
+    picture: Paint,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    segmenter = on_queue(random_weights, queue, monkeypatch)
+    rgb = picture(*SIZE)
+    expected = segmenter(rgb).labels
+    segmenter.expect(4)
+    queue.errors = [torch.cuda.OutOfMemoryError('CUDA out of memory')] * 2
+    np.testing.assert_array_equal(segmenter(rgb).labels, expected)
+    assert 'no GPU memory for 4 frames at once; one by one' in caplog.text
+    assert segmenter.max_batch == 1
+    np.testing.assert_array_equal(segmenter(rgb).labels, expected)
+    queue.errors = [RuntimeError('something else')]
+    segmenter.expect(4)
+    with pytest.raises(RuntimeError, match=r'^something else$'):
+        segmenter(rgb)
+
+
+def test_two_frames_of_which_one_cannot_be_begun_leave_nothing_begun(
+    backend: CudaBackend, queue: HostQueue, picture: Paint
+) -> None:
+    rgb = picture(*SIZE)
+    backend.segment(rgb, SIZE, SIZE, False)
+    queue.done.clear()
+    with pytest.raises(ValueError, match='could not broadcast'):
+        backend.segment_batch([rgb, rgb[..., :2]], SIZE, SIZE, False)
+    assert queue.done.count('begun') == queue.done.count('waited') == 1
+    (program,) = backend._programs.values()
+    assert len(program._free) == 2
+
+
 def test_memory_that_runs_out_for_good_is_explained(
     backend: CudaBackend, queue: HostQueue, picture: Paint
 ) -> None:
