@@ -91,6 +91,8 @@ def main() -> None:
     parser.add_argument('--every', type=int, default=10, metavar='N', help='every Nth frame')
     parser.add_argument('--json', type=Path, help='file to write')
     arguments = parser.parse_args()
+    if arguments.every < 1:
+        parser.error(f'--every is {arguments.every}; give at least 1')
     results: dict[str, dict[str, Score]] = {}
     print('| differing %, mIoU % | float32 | float16 |\n| --- | --- | --- |')
     for weights in arguments.weights:

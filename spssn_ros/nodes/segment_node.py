@@ -116,11 +116,13 @@ class SegmentNode(LifecycleNode):
         """Stop answering, behind what is just being published; the network stays loaded."""
         self._gate.close()
         self._worker.mailbox.clear()
+        self.get_logger().info('inactive: images are not answered')
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the network."""
         self._free()
+        self.get_logger().info('unconfigured; waiting for a lifecycle manager')
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:

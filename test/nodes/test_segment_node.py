@@ -170,7 +170,7 @@ def test_a_bad_frame_is_rejected_and_the_next_one_answered(
 
 
 def test_lifecycle_without_autostart(peer: Any, run_node: Any, tiny_weights: Path) -> None:
-    run_node('segment_node', *ros_args(tiny_weights, 'autostart:=false'))
+    node = run_node('segment_node', *ros_args(tiny_weights, 'autostart:=false'))
     labels = peer.listen('/segment_node/label')
     publisher = peer.publisher('image')
     message = camera_image(picture())
@@ -196,12 +196,14 @@ def test_lifecycle_without_autostart(peer: Any, run_node: Any, tiny_weights: Pat
     assert change(activate) == 'active'
     peer.send_until(publisher, message, lambda: labels)
     assert change(deactivate) == 'inactive'
+    assert node.says('inactive: images are not answered')
     assert not answered_within_a_second()
     assert change(cleanup) == 'unconfigured'
     assert change(configure) == 'inactive'
     assert change(activate) == 'active'
     labels.clear()
     peer.send_until(publisher, message, lambda: labels)
+    assert node.output.count('unconfigured; waiting for a lifecycle manager') == 2
 
 
 def test_live_parameters_and_refusals(peer: Any, run_node: Any, tiny_weights: Path) -> None:
