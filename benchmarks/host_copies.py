@@ -78,9 +78,12 @@ def _works(
     works: list[tuple[str, int, Callable[[], object]]] = [
         ('copy by NumPy', 1, partial(np.copyto, array, frame))
     ]
-    works += [(f'copy by PyTorch, {n} threads', n, partial(pinned.copy_, tensor)) for n in threads]
-    convert = partial(cv2.cvtColor, frame, cv2.COLOR_BGR2RGB)
-    works += [(f'bgr8 to RGB by OpenCV, {n} threads', n, convert) for n in threads]
+    kinds: dict[str, Callable[[], object]] = {
+        'copy by PyTorch': partial(pinned.copy_, tensor),
+        'bgr8 to RGB by OpenCV': partial(cv2.cvtColor, frame, cv2.COLOR_BGR2RGB),
+    }
+    for name, work in kinds.items():
+        works += [(f'{name}, {n} thread{"s" * (n > 1)}', n, work) for n in threads]
     return works
 
 
