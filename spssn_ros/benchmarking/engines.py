@@ -46,7 +46,7 @@ class EngineBenchmark:
         device: 'auto' for all there are, 'cuda' or 'cpu'.
         precision: 'auto', 'float32', 'bfloat16' or 'float16'; 'int8' measures the weights' 8-bit
             integers beside 'auto', at the size that they are for.
-        cpu_threads: of the CPU engines, 0 for automatic.
+        cpu_threads: on the CPU, 0 for automatic.
         camvid: a CamVid folder, on whose validation frames `score_camvid` scores; None for none.
 
     Raises:

@@ -87,8 +87,8 @@ class Segmenter:
         # Of a copy, so that the model stays on the CPU.
         network = FromUint8.deployed(self._model, self.info)
         self.backend, self.plan = create_backend(network, self.config, self._graph)
-        # The sizes at which frames have entered, and how many at once.
-        self._ready: set[tuple[Size, int]] = set()
+        # The sizes at which frames have entered and labels left, and whether several at once.
+        self._ready: set[tuple[Size, Size, bool]] = set()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # What is deployed belongs to this process.
@@ -112,7 +112,7 @@ class Segmenter:
             precision: 'auto', 'float32', 'bfloat16', 'float16' or 'int8'.
             backend: 'auto', 'torch' or 'openvino'.
             input_size: 'auto', 'native' or 'WxH'; see `InputSize`.
-            cpu_threads: of the CPU backends, 0 for automatic.
+            cpu_threads: on the CPU, 0 for automatic.
 
         Raises:
             ConfigError: an option that cannot be used, or int8 for weights without such a graph.
@@ -197,7 +197,7 @@ class Segmenter:
 
         """
         entered, size = self._sizes(rgb)
-        with self._turn, self._noted(entered, 1):
+        with self._turn, self._noted(entered, size, False):
             return self.backend.segment(rgb, entered, size, with_confidence)
 
     def batch(
@@ -225,7 +225,7 @@ class Segmenter:
             )
         if not frames or not isinstance(self.backend, BatchBackend):
             return [self(rgb, with_confidence) for rgb in frames]
-        with self._turn, self._noted(sizes[0][0], len(frames)):
+        with self._turn, self._noted(*sizes[0], True):
             return self.backend.segment_batch(frames, *sizes[0], with_confidence)
 
     def stream(
@@ -278,15 +278,15 @@ class Segmenter:
         return self._entered, frame
 
     @contextlib.contextmanager
-    def _noted(self, entered: Size, frames: int) -> Iterator[None]:
+    def _noted(self, entered: Size, size: Size, several: bool) -> Iterator[None]:
         """Note whether it has to be prepared for what is computed meanwhile."""
-        if (entered, frames) in self._ready:
+        if (entered, size, several) in self._ready:
             yield
             return
         self._preparing = True
         try:
             yield
-            self._ready.add((entered, frames))
+            self._ready.add((entered, size, several))
         finally:
             self._prepared_at_s = time.monotonic()
             self._preparing = False

@@ -20,8 +20,6 @@ from pathlib import Path
 import cv2
 import torch
 
-from spssn_ros.inference.config import MAX_CPU_THREADS
-
 _TOPOLOGY = Path('/sys/devices/system/cpu')
 
 
@@ -38,16 +36,27 @@ def available_threads(topology: Path = _TOPOLOGY) -> int:
     return len(cores) if len(cores) <= 2 else len(cores) - 1
 
 
-def limit_threads(cpu_threads: int, most: int = MAX_CPU_THREADS) -> int:
+def limit_threads(cpu_threads: int) -> int:
     """Give PyTorch and OpenCV, in this process, so many threads, and return the number.
 
-    0 stands for `available_threads`, but for no more than the program itself has given PyTorch,
-    nor than `most`. In a process forked off one that has called this, both work on the calling
-    thread alone.
+    0 stands for `available_threads`, but for no more than the program itself has given PyTorch.
+    In a process forked off one that has called this, both work on the calling thread alone.
     """
     _limit.note()
-    threads = cpu_threads or min(available_threads(), _limit.by_others, most)
+    threads = cpu_threads or min(available_threads(), _limit.by_others)
     take_threads(threads)
+    if not _pools.lost:
+        _pools.made = True
+        cv2.setNumThreads(threads)
+    return threads
+
+
+def limit_opencv(cpu_threads: int, most: int) -> int:
+    """Give OpenCV so many threads, as `limit_threads` does, and return the number.
+
+    0 stands for `available_threads`, but for no more than `most`.
+    """
+    threads = cpu_threads or min(available_threads(), most)
     if not _pools.lost:
         _pools.made = True
         cv2.setNumThreads(threads)
