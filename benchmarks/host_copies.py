@@ -16,9 +16,9 @@
     python benchmarks/host_copies.py [--threads 1 4 16] [--rate 60] [--json FILE]
 
 A GPU's engine copies frames into pinned memory, and the node converts bgr8 to RGB, both of which
-PyTorch and OpenCV share out among threads. Prints Markdown: median and 95th percentile of a frame,
-milliseconds, and the cores taken all the while, by 60 frames a second (of which threads that wait
-for work take most) and back to back.
+PyTorch and OpenCV share out among threads. Prints Markdown, by --rate frames a second and back to
+back: median and 95th percentile of a frame, milliseconds, and how many cores are busy all the
+while; most of that are threads that wait for work.
 """
 
 import argparse

@@ -197,36 +197,77 @@ def test_highest_rates_of_the_node_on_other_machines() -> None:
 
 
 def test_speeds_of_the_engine_on_cuda() -> None:
-    labels, pairs, once = [], [], []
+    labels, pairs, once, slow, unlike = [], [], [], [], []
     for run in result('engine_cuda_h100')['results']:
         (rate,), (with_confidence,) = (
             run[key].values() for key in ('in_a_row', 'in_a_row_with_confidence')
         )
         labels.append(rate)
         pairs += [rate, with_confidence]
-        once += [list(run[key].values())[1]['median_ms'] for key in ('engines', 'with_confidence')]
+        eager, own = run['engines'].values()
+        once += [own['median_ms'], list(run['with_confidence'].values())[1]['median_ms']]
+        slow += [eager['median_ms'], list(run['times_as_fast'].values())[1]]
+        unlike.append(100 * list(run['differing'].values())[1])
     agree('README.md', 'NVIDIA H100', 'NVIDIA H100', labels)
+    agree('docs/speed.md', '| 480x360', 'NVIDIA H100', labels)
+    told = ' '.join((ROOT / 'CHANGELOG.rst').read_text().split())
+    assert 'on an H100: {:.0f}, {:.0f} and {:.0f} frames/s'.format(*labels) in told
     table = 'SPSSN, 19 classes, random weights, float16'
     agree('docs/speed_node.md', table, 'frames in a row', pairs)
     agree('docs/speed_node.md', table, 'one by one', once)
+    agree('docs/speed_node.md', table, 'eager PyTorch on the GPU, float32', slow)
+    agree('docs/speed_node.md', table, 'labels unlike', unlike)
 
 
 def test_speeds_of_the_node_on_cuda() -> None:
     now = result('node_cuda_h100')
     runs = now, now['before_frames_were_copied_by_one_thread']
-    cells: dict[str, list[float]] = {'one by one': [], '60 Hz: latency': [], 'highest rate': []}
+    labels = ('one by one', '60 Hz: latency', '60 Hz: engine', 'highest rate')
+    cells: dict[str, list[float]] = {label: [] for label in labels}
     for size in ('480x360', '2048x1024'):
         for run in runs:
             rows = {row['rate_hz']: row for row in run['results'] if row['size'] == size}
             alone, fast = rows[None], rows[60.0]
             once = [alone['latency_ms']['p50'], alone['engine_ms'], alone['added_ms']]
             cells['one by one'] += once
+            cells['60 Hz: engine'].append(fast['engine_ms'])
             cells['60 Hz: latency'] += [fast['latency_ms'][key] for key in ('p50', 'p95')]
             cells['highest rate'] += [
                 row['rate_hz'] for row in run['peaks'] if row['size'] == size
             ]
     for label, expected in cells.items():
         agree('docs/speed_node.md', 'milliseconds, medians | 480x360', label, expected)
+
+
+def test_what_four_cameras_get_on_cuda() -> None:
+    found = result('cameras_cuda_h100')['four_at_60']
+    cameras = found['cameras'].values()
+    assert {(row['labels_heard'], row['published_in_window']) for row in cameras} == {(237, 240)}
+    medians, slow = ([row['latency_ms'][key] for row in cameras] for key in ('p50', 'p95'))
+    text = ' '.join((ROOT / 'docs/speed_node.md').read_text().split())
+    assert (
+        f'237 labels each of 240 frames, {min(medians):.0f} to {max(medians):.0f} ms after they '
+        f'were published (medians; 95th percentile {min(slow):.0f} to {max(slow):.0f}), for '
+        f'{found["cpu_share"]:.1f} cores'
+    ) in text
+
+
+def test_scores_of_the_weights_that_anyone_can_score() -> None:
+    name = 'spssn_camvid_without_val'
+    found = result('camvid_without_val_cpu_avx512_amd')['scores'][name]
+    by_class = [100 * value for value in found['iou'].values()]
+    degraded = [100 * value for value in found['robustness'].values()]
+    label = f'`{name}` '
+    agree('docs/weights.md', '% | sky', label, by_class)
+    agree('docs/weights.md', '% | clean', label, degraded)
+    sizes = result('camvid_input_sizes_without_val_cpu_avx512_amd')['results'][name]
+    for row, key, field, factor in (
+        ('val, mIoU', 'val', 'miou', 100),
+        ('last fifths, mIoU', 'last fifths', 'miou', 100),
+        ('ms, median', 'time', 'median_ms', 1),
+    ):
+        values = [factor * found[field] for found in sizes[key].values()]
+        agree('docs/weights.md', f'{label}| 480x360', row, values)
 
 
 def test_agreement_with_float32_on_cuda() -> None:
