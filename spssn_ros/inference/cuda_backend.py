@@ -108,7 +108,8 @@ class CudaBackend:
         sizes = Sizes(input_size, output_size)
         with sizes.explained(), torch.inference_mode():
             program = self._program(Shape(1, sizes))
-            if self.expected >= _FEWEST_TOGETHER:
+            # Where many sizes fill the room, what is merely expected must not drive others out.
+            if self.expected >= _FEWEST_TOGETHER and len(self._programs) < _MAX_PROGRAMS:
                 self._batch_program(sizes)
             end = program.begin([rgb], with_confidence)
 

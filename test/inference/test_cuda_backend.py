@@ -207,6 +207,19 @@ def test_any_number_of_frames_takes_one_of_two_graphs(
     assert queue.prepared == 2
 
 
+def test_cameras_of_many_sizes_do_not_drive_out_one_another_s_graphs(
+    backend: CudaBackend, queue: HostQueue, picture: Paint
+) -> None:
+    backend.expected = 12
+    prepared = []
+    for _ in range(3):
+        for number in range(12):
+            size = (32 + 8 * number, 32)
+            backend.segment(picture(*size), size, size, False)
+        prepared.append(queue.prepared)
+    assert prepared[2] == prepared[1]
+
+
 @pytest.mark.parametrize('alone_first', [True, False])
 def test_a_batch_prepares_for_frames_that_come_alone_too(
     alone_first: bool, backend: CudaBackend, queue: HostQueue, picture: Paint
