@@ -23,7 +23,6 @@ while; most of that are threads that wait for work.
 
 import argparse
 import json
-import statistics
 import time
 from collections.abc import Callable
 from functools import partial
@@ -33,7 +32,9 @@ import cv2
 import numpy as np
 import torch
 
+from spssn_ros.benchmarking.timing import Timing
 from spssn_ros.files import write_whole
+from spssn_ros.inference.config import size_text
 from spssn_ros.machine import describe_machine
 from spssn_ros.synthetic import StreetScene
 
@@ -62,8 +63,8 @@ def main() -> None:
                 for key, rate in (('at_the_rate', arguments.rate), ('back_to_back', 0.0))
             }
             cells = ['{ms}, {p95_ms}, {cores}'.format(**values) for values in found.values()]
-            print(f'| {size[0]}x{size[1]} | {name} | {" | ".join(cells)} |', flush=True)
-            results.append({'size': '{}x{}'.format(*size), 'work': name, **found})
+            print(f'| {size_text(size)} | {name} | {" | ".join(cells)} |', flush=True)
+            results.append({'size': size_text(size), 'work': name, **found})
     if arguments.json:
         report = {'machine': describe_machine(), 'rate_hz': arguments.rate, 'results': results}
         write_whole(arguments.json, (json.dumps(report, indent=2) + '\n').encode())
@@ -97,9 +98,10 @@ def _paced(work: Callable[[], object], rate_hz: float) -> dict[str, float]:
         begun_s = time.perf_counter()
         work()
         times_ms.append((time.perf_counter() - begun_s) * 1e3)
+    timing = Timing.of(times_ms)
     return {
-        'ms': round(statistics.median(times_ms), 2),
-        'p95_ms': round(sorted(times_ms)[int(0.95 * (len(times_ms) - 1))], 2),
+        'ms': round(timing.median_ms, 2),
+        'p95_ms': round(timing.p95_ms, 2),
         'cores': round((time.process_time() - cpu_s) / (time.monotonic() - start_s), 2),
     }
 

@@ -30,7 +30,7 @@ from spssn_ros.inference.cuda_queue import CudaQueue, DeviceQueue
 from spssn_ros.inference.device_winners import WinnersWriter
 from spssn_ros.inference.gpu_memory import explained, is_out_of_memory
 from spssn_ros.inference.preprocess import FromUint8
-from spssn_ros.inference.threads import limit_opencv
+from spssn_ros.inference.threads import available_threads, limit_opencv
 from spssn_ros.inference.torch_backend import DTYPES
 from spssn_ros.models.blocks import PyramidPooling
 
@@ -80,7 +80,7 @@ class CudaBackend:
         cpu_threads: int = 0,
         queue: DeviceQueue | None = None,
     ) -> None:
-        limit_opencv(cpu_threads, most=_HOST_THREADS)
+        limit_opencv(cpu_threads or min(available_threads(), _HOST_THREADS))
         self.expected = 1
         self._queue = queue or CudaQueue(torch.device('cuda', torch.cuda.current_device()))
         device = self._queue.device

@@ -45,22 +45,15 @@ def limit_threads(cpu_threads: int) -> int:
     _limit.note()
     threads = cpu_threads or min(available_threads(), _limit.by_others)
     take_threads(threads)
-    if not _pools.lost:
-        _pools.made = True
-        cv2.setNumThreads(threads)
+    limit_opencv(threads)
     return threads
 
 
-def limit_opencv(cpu_threads: int, most: int) -> int:
-    """Give OpenCV so many threads, as `limit_threads` does, and return the number.
-
-    0 stands for `available_threads`, but for no more than `most`.
-    """
-    threads = cpu_threads or min(available_threads(), most)
+def limit_opencv(threads: int) -> None:
+    """Give OpenCV alone so many threads; see `limit_threads` for forked processes."""
     if not _pools.lost:
         _pools.made = True
         cv2.setNumThreads(threads)
-    return threads
 
 
 def take_threads(threads: int) -> None:

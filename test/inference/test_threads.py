@@ -83,7 +83,7 @@ def test_a_lower_limit_of_pytorch_is_kept() -> None:
 def test_beside_a_gpu_the_host_takes_few_threads_or_what_is_asked_for(
     asked: int, number: int, random_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(threads, 'available_threads', lambda: 6)
+    monkeypatch.setattr(cuda_backend, 'available_threads', lambda: 6)
     torch.set_num_threads(8)
     cv2.setNumThreads(8)
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
