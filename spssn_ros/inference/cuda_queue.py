@@ -15,6 +15,7 @@
 
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -29,6 +30,10 @@ _log = logging.getLogger(__name__)
 # What libraries set up at their first calls must be there before a capture; PyTorch's notes on
 # CUDA graphs ask for a few.
 WARM_UPS = 3
+
+# A second capture in the process spoils the first: it begins by waiting for the whole device. How
+# cuDNN chooses is the process's, too.
+_preparing = threading.Lock()
 
 
 class DeviceQueue(Protocol):
@@ -98,25 +103,28 @@ class CudaQueue:
 
     def prepare(self, work: Callable[[], None]) -> Callable[[], None]:
         """See `DeviceQueue.prepare`; where capturing fails, the work itself is what repeats it."""
-        with _fastest_algorithms():
-            with self.entered():
-                for _ in range(WARM_UPS):
-                    work()
+        # The graph's context waits for the current device, and where a capture fails it may leave
+        # its stream the current one: entering before puts both right.
+        with _preparing, _fastest_algorithms(), self.entered():
+            for _ in range(WARM_UPS):
+                work()
             self.wait()
-            graph = torch.cuda.CUDAGraph()
-            try:
-                # Another thread may allocate meanwhile; only this one's calls must be capturable.
-                with torch.cuda.graph(
-                    graph, stream=self._stream, capture_error_mode='thread_local'
-                ):
-                    work()
-            # A graph has memory of its own beside what the warm-up took, which may be too much.
-            except RuntimeError as error:
-                reason = one_line(error, 200)
-                _log.warning('no CUDA graph (%s); running without one, slower', reason)
-                del graph
-                self.release()
-                return work
+            repeat = self._captured(work)
+        if repeat is None:
+            # What the capture took; not in its handler, whose traceback keeps tensors alive.
+            self.release()
+        return repeat or work
+
+    def _captured(self, work: Callable[[], None]) -> Callable[[], None] | None:
+        graph = torch.cuda.CUDAGraph()
+        try:
+            # Another thread may allocate meanwhile; only this one's calls must be capturable.
+            with torch.cuda.graph(graph, stream=self._stream, capture_error_mode='thread_local'):
+                work()
+        # A graph has memory of its own beside what the warm-up took, which may be too much.
+        except RuntimeError as error:
+            _log.warning('no CUDA graph (%s); running without one, slower', one_line(error, 200))
+            return None
         return graph.replay
 
     def mark(self) -> Callable[[], None]:
