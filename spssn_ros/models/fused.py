@@ -51,6 +51,9 @@ class Fused:
             # Triton builds with the compiler and in the folders that it finds, so that anything
             # may be raised; what is wrong with the GPU itself is raised below again.
             except Exception as error:
+                if 'out of memory' in str(error):
+                    # The driver's, to which Triton gives its kernels: as above.
+                    raise torch.cuda.OutOfMemoryError(one_line(error)) from error
                 self._works = False
                 _log.warning(
                     '%s by PyTorch, slower, since Triton does not work here (%s: %s)',

@@ -96,9 +96,18 @@ def test_a_kernel_that_fails_is_told_of_once(caplog: pytest.LogCaptureFixture) -
     assert Fused('max pooling')(lambda: 'fused', lambda: 'plain') == 'fused'
 
 
-def test_memory_that_is_out_is_not_the_kernel_s_fault(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    'error',
+    [
+        torch.cuda.OutOfMemoryError('CUDA out of memory'),
+        RuntimeError('Triton Error [CUDA]: out of memory'),
+    ],
+)
+def test_memory_that_is_out_is_not_the_kernel_s_fault(
+    error: RuntimeError, caplog: pytest.LogCaptureFixture
+) -> None:
     def is_out() -> str:
-        raise torch.cuda.OutOfMemoryError('CUDA out of memory')
+        raise error
 
     choose = Fused('max pooling')
     with pytest.raises(torch.cuda.OutOfMemoryError):
