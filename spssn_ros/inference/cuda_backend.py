@@ -82,12 +82,14 @@ class CudaBackend:
     ) -> None:
         limit_opencv(cpu_threads or min(available_threads(), _HOST_THREADS))
         self.expected = 1
-        self._queue = queue or CudaQueue(torch.device('cuda', torch.cuda.current_device()))
-        device = self._queue.device
-        with explained('the network'), self._queue.entered():
-            network.to(device)
-            # Only the network itself: the scale of its input is applied in float32.
-            network.model.to(dtype=DTYPES[precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with explained('the network'):
+            # On a device that others have filled this is what fails: its context takes memory.
+            self._queue = queue or CudaQueue(torch.device('cuda', torch.cuda.current_device()))
+            device = self._queue.device
+            with self._queue.entered():
+                network.to(device)
+                # Only the network itself: the scale of its input is applied in float32.
+                network.model.to(dtype=DTYPES[precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = network
         self._compute = partial(_compute, network, DTYPES[precision], WinnersWriter())
         self._programs: OrderedDict[Shape, Program] = OrderedDict()
@@ -110,7 +112,7 @@ class CudaBackend:
             program = self._program(Shape(1, sizes))
             # Where many sizes fill the room, what is merely expected must not drive others out.
             if self.expected >= _FEWEST_TOGETHER and len(self._programs) < _MAX_PROGRAMS:
-                self._batch_program(sizes)
+                self._together([], sizes, with_confidence)
             end = program.begin([rgb], with_confidence)
 
         def explained_end() -> Segmentation:
@@ -144,9 +146,9 @@ class CudaBackend:
             with sizes.explained(), torch.inference_mode():
                 # Frames that come alone later must not have to wait for theirs.
                 self._program(Shape(1, sizes))
-                together = self._batch_program(sizes)
-                if together is not None:
-                    return together.begin(frames, with_confidence)()
+                results = self._together(frames, sizes, with_confidence)
+            if results is not None:
+                return results
         begun: list[Callable[[], Segmentation]] = []
         try:
             for rgb in frames:
@@ -156,18 +158,30 @@ class CudaBackend:
             results = [end() for end in begun]
         return results
 
-    def _batch_program(self, sizes: Sizes) -> Program | None:
-        """Return what takes several frames at once, None where the GPU has no memory for it."""
-        if self.max_batch > 1:
-            try:
-                return self._made(Shape(_MAX_BATCH, sizes))
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-            # Outside the handler, whose traceback keeps tensors alive.
-            self._queue.release()
-            _log.warning('no GPU memory for %d frames at once; one by one', _MAX_BATCH)
-            self.max_batch = 1
+    def _together(
+        self, frames: Sequence[NDArray[np.uint8]], sizes: Sizes, with_confidence: bool
+    ) -> list[Segmentation] | None:
+        """Segment frames at once, or only prepare for it if there are none.
+
+        Returns:
+            None where the GPU has no memory for it.
+
+        """
+        if self.max_batch == 1:
+            return None
+        batch = Shape(_MAX_BATCH, sizes)
+        try:
+            self._made(batch)
+            return self._programs[batch].begin(frames, with_confidence)() if frames else []
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        # Outside the handler, whose traceback keeps tensors alive. No batch is used again.
+        self.max_batch = 1
+        for shape in [shape for shape in self._programs if shape.frames > 1]:
+            del self._programs[shape]
+        self._queue.release()
+        _log.warning('no GPU memory for %d frames at once; one by one', _MAX_BATCH)
         return None
 
     def _program(self, shape: Shape) -> Program:

@@ -24,7 +24,7 @@ from spssn_ros.errors import GpuMemoryError
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether a GPU had too little memory."""
     # PyTorch's own allocator has an error type; CUDA, cuDNN and cuBLAS only have words.
-    words = ('CUDA error: out of memory', 'ALLOC_FAILED')
+    words = ('CUDA error: out of memory', 'ALLOC_FAILED', 'ALLOCATION_FAILED')
     return isinstance(error, torch.cuda.OutOfMemoryError) or any(w in str(error) for w in words)
 
 

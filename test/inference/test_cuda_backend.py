@@ -28,7 +28,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from spssn_ros.errors import BadImageError, GpuMemoryError
-from spssn_ros.inference import InferenceConfig, Segmenter, plan
+from spssn_ros.inference import InferenceConfig, Segmenter, cuda_backend, plan
 from spssn_ros.inference.config import Device, Precision
 from spssn_ros.inference.cuda_backend import CudaBackend
 from spssn_ros.inference.cuda_program import Shape, Sizes
@@ -362,6 +362,32 @@ def test_a_batch_without_memory_leaves_frames_to_be_done_one_by_one(
     assert (queue.prepared, queue.released, queue.errors) == (1, 1, [])
 
 
+@pytest.mark.parametrize('prepared', [True, False])
+def test_a_batch_without_memory_leaves_none_to_other_batches(
+    prepared: bool, backend: CudaBackend, queue: HostQueue, picture: Paint
+) -> None:
+    frames = [picture(*SIZE) ^ np.uint8(60 * i) for i in range(4)]
+    expected = [backend.segment(rgb, SIZE, SIZE, False).labels for rgb in frames]
+    other, own = (Sizes((64, 32), SIZE), Sizes(SIZE, SIZE))
+    for sizes in (other, own) if prepared else (other,):
+        backend.segment_batch(frames, *sizes, False)
+    error = torch.cuda.OutOfMemoryError('CUDA out of memory')
+    if prepared:
+        # Without a graph it takes memory each time.
+        def is_out() -> None:
+            raise error
+
+        backend._programs[Shape(4, own)]._repeat = is_out
+    else:
+        queue.errors = [error]
+    results = backend.segment_batch(frames, *own, False)
+    for result, labels in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(result.labels, labels)
+    assert backend.max_batch == 1
+    assert set(backend._programs) == {Shape(1, other), Shape(1, own)}
+    assert queue.released == 1
+
+
 def test_a_batch_that_fails_otherwise_fails(
     backend: CudaBackend, queue: HostQueue, picture: Paint
 ) -> None:
@@ -394,6 +420,8 @@ def test_memory_that_runs_out_for_good_is_explained(
         torch.cuda.OutOfMemoryError('CUDA out of memory'),
         RuntimeError('CUDA error: out of memory'),
         RuntimeError('cuDNN error: CUDNN_STATUS_ALLOC_FAILED'),
+        # As since cuDNN 9.
+        RuntimeError('cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED'),
     ):
         queue.errors = [error] * 2
         with pytest.raises(
@@ -404,6 +432,19 @@ def test_memory_that_runs_out_for_good_is_explained(
     with pytest.raises(RuntimeError, match=r'^something else$'):
         backend.segment(rgb, (64, 32), SIZE, False)
     assert backend.segment(rgb, (64, 32), SIZE, False).labels.shape == SIZE[::-1]
+
+
+def test_a_device_that_others_have_filled_is_explained(
+    random_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_full(device: torch.device) -> None:
+        raise RuntimeError('CUDA error: out of memory\nCUDA kernel errors might be')
+
+    monkeypatch.setattr(cuda_backend, 'CudaQueue', is_full)
+    monkeypatch.setattr(torch.cuda, 'current_device', lambda: 0)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    with pytest.raises(GpuMemoryError, match=r'^out of GPU memory at the network; give'):
+        Segmenter.from_weights(random_weights, device='cuda')
 
 
 def test_a_segmenter_moves_to_the_cpu_and_gives_the_same(
