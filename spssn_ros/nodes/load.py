@@ -36,12 +36,17 @@ def load_pipeline(settings: Settings, log: RcutilsLogger) -> Pipeline:
     model, info = load_weights(settings.weights)
     config = _reachable(settings.inference, log)
     graph = wanted_graph(settings.weights, config)
+    segmenter: Segmenter | None = None
     try:
         segmenter = Segmenter(model, info, config, graph)
         segmenter.expect(len(settings.cameras))
         segmenter.warm_up()
     except GpuMemoryError as error:
         log.error(f'{error}; running on the CPU instead')
+        segmenter = None
+    if segmenter is None:
+        # Others want that memory; not in the handler, whose traceback keeps tensors alive.
+        give_back_memory()
         segmenter = Segmenter(model, info, config.on_cpu())
         segmenter.warm_up()
     return Pipeline.build(segmenter, settings)

@@ -33,6 +33,7 @@ from spssn_ros.errors import GpuMemoryError  # noqa: E402
 from spssn_ros.imaging import to_labels  # noqa: E402
 from spssn_ros.inference import Segmenter  # noqa: E402
 from spssn_ros.nodes import diagnostics as node_diagnostics  # noqa: E402
+from spssn_ros.nodes import load  # noqa: E402
 from spssn_ros.nodes.camera import Camera  # noqa: E402
 from spssn_ros.nodes.segment_node import SegmentNode  # noqa: E402
 
@@ -264,17 +265,23 @@ def test_a_gpu_without_memory_for_the_network_leaves_it_to_the_cpu(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    warm_up, attempts = Segmenter.warm_up, iter(range(9))
+    warm_up, attempts = Segmenter.warm_up, list[Any]()
+    alive_when_given_back: list[bool] = []
 
     def full(self: Segmenter, *arguments: Any) -> None:
-        if next(attempts) == 0:
+        attempts.append(weakref.ref(self))
+        if len(attempts) == 1:
             raise GpuMemoryError('out of GPU memory at the network')
         warm_up(self, *arguments)
 
     monkeypatch.setattr(Segmenter, 'warm_up', full)
+    monkeypatch.setattr(
+        load, 'give_back_memory', lambda: alive_when_given_back.append(attempts[0]() is not None)
+    )
     made = bench(SegmentNode)
     made.send_until(lambda: made.labels)
     assert made.node._pipeline is not None
     assert made.node._pipeline.segmenter.config.device.value == 'cpu'
     said = ''.join(capfd.readouterr())
     assert said.count('out of GPU memory at the network; running on the CPU instead') == 1
+    assert alive_when_given_back == [False]
