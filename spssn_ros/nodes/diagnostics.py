@@ -26,8 +26,12 @@ from spssn_ros.inference import Segmenter
 from spssn_ros.nodes.camera import Camera
 from spssn_ros.runtime import SlotCounts
 
-STUCK_S = 10.0
-"""A frame at work for longer is an error: compiling for a new size is done by then."""
+STUCK_S = 20.0
+"""A frame at work for longer is an error.
+
+Compiling for a new size is done by then, and so is capturing two graphs, of 3 to 7 s each, as a
+GPU does for several cameras.
+"""
 
 
 def diagnostic_array(
