@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from spssn_ros.errors import BadImageError, ConfigError
 from spssn_ros.evaluation.calibration import Calibration
+from spssn_ros.evaluation.camera_topic import camera_topic_in
 from spssn_ros.evaluation.categories import categories_for
 from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.evaluation.instance import InstanceScores
@@ -56,7 +57,8 @@ class EvaluationConfig:
 
     Attributes:
         bags: at least one; each must have all the topics.
-        image_topics: camera images, raw or compressed: a topic, or one for each camera.
+        image_topics: camera images, raw or compressed: a topic, or one for each camera; of a bag
+            that lacks it, see `camera_topic`.
         label_topics: the truth of each image topic, in the same order.
         prediction_topics: labels recorded in the bags, scored instead of a network's; then
             `image_topics` are not read.
@@ -129,13 +131,21 @@ class EvaluationConfig:
         """The topics that are paired with truth: of images, or of recorded predictions."""
         return self.prediction_topics or self.image_topics
 
-    def work(self) -> list[Share]:
+    def work(self, tells: bool = True) -> list[Share]:
         """Return the pairs to score, by bag and camera.
+
+        Args:
+            tells: whether to say that a bag's compressed images are read; see `camera_topic`.
 
         Raises:
             BagError: a bag that cannot be used.
 
         """
+
+        def found(bag: Path, topic: str) -> str:
+            # A prediction is read from where the user says or not at all.
+            return topic if self.prediction_topics else camera_topic_in(bag, topic, tells)
+
         slop_ns = round(self.slop_ms * 1e6)
         instance_topics = self.instance_topics
         if instance_topics is None:
@@ -144,7 +154,7 @@ class EvaluationConfig:
             zip_longest(self.scored_topics, self.label_topics, instance_topics, fillvalue='')
         )
         sources = [
-            (BagPairs(bag, topic, label_topic, slop_ns), instance_topic)
+            (BagPairs(bag, found(bag, topic), label_topic, slop_ns), instance_topic)
             for bag in self.bags
             for topic, label_topic, instance_topic in cameras
         ]
@@ -201,7 +211,7 @@ def evaluate(
     result.categories = categories_for(config.categories, label_set)
     if config.degradation is not None:
         result.extra['degraded'] = config.degradation.value
-    work = config.work()
+    work = config.work(tells=rank == 0)
     if config.calibration:
         result.calibration = Calibration()
     if any(share.instance_topic for share in work):

@@ -22,6 +22,7 @@ from pathlib import Path
 from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC, write_street_bag
 from spssn_ros.bags.reader import BagReader
 from spssn_ros.errors import BagError, ConfigError
+from spssn_ros.evaluation.camera_topic import camera_topic
 from spssn_ros.evaluation.report import clear_report
 from spssn_ros.files import check_folder_target
 from spssn_ros.imaging import write_png
@@ -153,6 +154,8 @@ def _topics(path: Path, image_topic: str, label_topic: str) -> tuple[str, str, b
     """Return the camera topic, the truth's ('' for none), and whether images are compressed."""
     print(f'[1/3] looking into {path}', flush=True)
     with BagReader(path) as bag:
+        if image_topic:
+            image_topic = camera_topic(bag, image_topic)
         bag.require(*(topic for topic in (image_topic, label_topic) if topic))
         topics = bag.topics
         if not label_topic and LABEL_TOPIC in topics:

@@ -51,7 +51,8 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     for option, text in (
         (
             '--image-topic',
-            'raw or compressed images; several cameras: several topics. Default: ' + IMAGE_TOPIC,
+            'raw or compressed images (where T is absent, T/compressed); several cameras: several '
+            'topics. Default: ' + IMAGE_TOPIC,
         ),
         (
             '--label-topic',

@@ -29,6 +29,7 @@ from spssn_ros.bags.message_types import IMAGE_TYPES
 from spssn_ros.bags.reader import BagReader
 from spssn_ros.bags.stamps import header_stamp_ns, stamp_text
 from spssn_ros.errors import BadImageError, BagError, ConfigError
+from spssn_ros.evaluation.camera_topic import camera_topic
 from spssn_ros.evaluation.evaluate import decode_image
 from spssn_ros.files import read_plain
 from spssn_ros.image_file import decode_image_file
@@ -186,7 +187,10 @@ def _video_frames(path: Path, capture: cv2.VideoCapture) -> Iterator[Frame]:
 @contextmanager
 def _bag(path: Path, image_topic: str) -> Iterator[FrameSource]:
     with BagReader(path) as bag:
-        topic = image_topic or only_camera(bag, LABEL_TOPIC, 'say which one with --image-topic')
+        if image_topic:
+            topic = camera_topic(bag, image_topic)
+        else:
+            topic = only_camera(bag, LABEL_TOPIC, 'say which one with --image-topic')
         bag.require_images(topic)
         info = bag.topics[topic]
         if not info.count:

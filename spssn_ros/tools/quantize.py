@@ -20,6 +20,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC
+from spssn_ros.evaluation.camera_topic import camera_topic_in
 from spssn_ros.evaluation.quantization import (
     CalibrationFrames,
     Cost,
@@ -78,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
     )
     # Not after minutes of work.
     check_file_target(args.output)
+    topic = camera_topic_in(args.bag, args.image_topic)
+    config = dataclasses.replace(config, image_topic=topic)
     model, info = load_weights(args.weights)
     config.truth.check(info.label_set)
     import_nncf()

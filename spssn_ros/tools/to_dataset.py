@@ -32,6 +32,7 @@ from spssn_ros.bags.reader import BagReader
 from spssn_ros.bags.stamps import header_stamp_ns
 from spssn_ros.datasets.class_list import CLASS_LIST, class_list
 from spssn_ros.errors import BadImageError, BagError, ConfigError, DatasetError
+from spssn_ros.evaluation.camera_topic import camera_topic_in
 from spssn_ros.evaluation.evaluate import decode_image
 from spssn_ros.evaluation.pairing import BagPairs
 from spssn_ros.evaluation.truth import TruthFormat, truth_labels
@@ -117,10 +118,12 @@ def convert_bag(args: argparse.Namespace) -> str:
         raise ConfigError(f'--every is {args.every} s; give 0 or more')
     if args.every and not args.images_only:
         raise ConfigError('--every leaves images out where none has a label; add --images-only')
-    source = BagPairs(args.bag, args.image_topic, args.label_topic, slop_ns_of(args))
+    slop_ns = slop_ns_of(args)
     if args.split in ('.', '..') or '/' in args.split:
         raise ConfigError(f'--split is {args.split!r}; give the name of a folder')
     with _new_folder(args.dataset) as folder:
+        image_topic = camera_topic_in(args.bag, args.image_topic)
+        source = BagPairs(args.bag, image_topic, args.label_topic, slop_ns)
         target = DatasetTarget(folder, label_set, layout, args.split, args.label_colors)
         if args.images_only:
             count = _write_images(source, target, round(args.every * 1e9))
