@@ -15,13 +15,39 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from spssn_ros.errors import BagError
+from spssn_ros.errors import BagError, ConfigError
 from spssn_ros.files import explain
 
 _STORAGE = {'.mcap', '.db3', '.bag'}
+
+
+def check_bags_differ(paths: Iterable[Path]) -> None:
+    """Check that no bag is given twice, by links or by a file of it either.
+
+    Raises:
+        ConfigError: one is.
+
+    """
+    seen: dict[Path, Path] = {}
+    for path in paths:
+        # Unlike Path.resolve it takes links that lead in a circle, which are told of elsewhere.
+        real = Path(os.path.realpath(path))
+        if real in seen:
+            twin = seen[real]
+            what = f'{twin} and {path} are one bag'
+            if twin == path:
+                what = f'bag {path} is given twice'
+            raise ConfigError(f'{what} and would count twice; give it once')
+        seen[real] = path
+    for real, path in seen.items():
+        if real.parent in seen:
+            raise ConfigError(
+                f'{path} is a file of bag {seen[real.parent]} and would count twice; give one of '
+                'the two'
+            )
 
 
 def check_bag_path(path: Path) -> None:

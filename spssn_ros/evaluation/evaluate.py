@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spssn_ros.bags.bag_path import check_bags_differ
 from spssn_ros.errors import BadImageError, ConfigError
 from spssn_ros.evaluation.calibration import Calibration
 from spssn_ros.evaluation.camera_topic import camera_topic_in
@@ -56,7 +57,7 @@ class EvaluationConfig:
     """What to evaluate on.
 
     Attributes:
-        bags: at least one; each must have all the topics.
+        bags: at least one, none twice; each must have all the topics.
         image_topics: camera images, raw or compressed: a topic, or one for each camera; of a bag
             that lacks it, see `camera_topic`.
         label_topics: the truth of each image topic, in the same order.
@@ -73,7 +74,7 @@ class EvaluationConfig:
         robustness: whether to score every `Degradation` too (`run_evaluation` does).
 
     Raises:
-        ConfigError: no bag, topics that are not paired, or a number out of range.
+        ConfigError: no bag, or one twice, topics that are not paired, or a number out of range.
 
     """
 
@@ -93,6 +94,7 @@ class EvaluationConfig:
     def __post_init__(self) -> None:
         if not self.bags:
             raise ConfigError('no bag to evaluate; give at least one')
+        check_bags_differ(self.bags)
         for name in ('image_topics', 'label_topics', 'prediction_topics'):
             topics = getattr(self, name)
             object.__setattr__(

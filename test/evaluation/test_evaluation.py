@@ -296,6 +296,23 @@ def test_every_bag_is_looked_at_before_the_work_begins(
     assert segmenter.frames == []
 
 
+def test_a_bag_that_is_given_twice(write_bag: WriteBag, tmp_path: Path) -> None:
+    bag, other = (write_bag([(1, np.zeros((1, 1), np.uint8))], [], name=n) for n in ('bag', 'b'))
+    link = tmp_path / 'link'
+    link.symlink_to('bag')
+    again = tmp_path / 'b' / '..' / 'bag'
+    for twins, text in (
+        ((bag, other, bag), f'bag {bag} is given twice and would count twice; give it once'),
+        ((bag, link), f'{bag} and {link} are one bag and would count twice'),
+        ((again, bag), f'{again} and {bag} are one bag and'),
+        ((link / 'bag.mcap', bag), f'{link}/bag.mcap is a file of bag {bag} and would count twic'),
+    ):
+        with pytest.raises(ConfigError, match=f'^{re.escape(text)}'):
+            config_for(*twins)
+    # What is not there is told of when it is opened.
+    config_for(bag, other, tmp_path / 'gone')
+
+
 def test_no_bag() -> None:
     with pytest.raises(ConfigError, match=r'^no bag to evaluate; give at least one$'):
         config_for()
