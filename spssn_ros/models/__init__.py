@@ -24,6 +24,7 @@ from spssn_ros.models.weights import (
     read_info,
     save_weights,
     shipped_weights,
+    weights_version,
 )
 from spssn_ros.models.weights_info import Normalisation, WeightsInfo
 
@@ -43,4 +44,5 @@ __all__ = [
     'read_info',
     'save_weights',
     'shipped_weights',
+    'weights_version',
 ]

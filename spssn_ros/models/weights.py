@@ -63,6 +63,17 @@ def find_weights(name: str | os.PathLike[str]) -> Path:
     )
 
 
+def weights_version(name: str | os.PathLike[str]) -> tuple[int, int, int, int]:
+    """Return what tells the file that a name has now from any that it had before or has later.
+
+    Raises:
+        WeightsError: as `find_weights`.
+
+    """
+    status = find_weights(name).stat()
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
 def read_info(name: str | os.PathLike[str]) -> WeightsInfo:
     """Return what the weights file says of itself, without reading its tensors.
 

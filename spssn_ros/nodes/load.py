@@ -20,7 +20,7 @@ from spssn_ros.errors import GpuMemoryError
 from spssn_ros.inference import InferenceConfig, Segmenter
 from spssn_ros.inference.config import Device
 from spssn_ros.inference.segmenter import wanted_graph
-from spssn_ros.models import load_weights
+from spssn_ros.models import load_weights, weights_version
 from spssn_ros.nodes.parameters import Settings
 from spssn_ros.nodes.pipeline import Pipeline
 from spssn_ros.runtime import give_back_freed_memory
@@ -33,6 +33,8 @@ def load_pipeline(settings: Settings, log: RcutilsLogger) -> Pipeline:
         SpssnError: weights or settings that cannot be used.
 
     """
+    # Before they are read: what is written meanwhile is another version.
+    version = weights_version(settings.weights)
     model, info = load_weights(settings.weights)
     config = _reachable(settings.inference, log)
     graph = wanted_graph(settings.weights, config)
@@ -49,7 +51,7 @@ def load_pipeline(settings: Settings, log: RcutilsLogger) -> Pipeline:
         give_back_memory()
         segmenter = Segmenter(model, info, config.on_cpu())
         segmenter.warm_up()
-    return Pipeline.build(segmenter, settings)
+    return Pipeline.build(segmenter, settings, version)
 
 
 def _reachable(config: InferenceConfig, log: RcutilsLogger) -> InferenceConfig:

@@ -16,7 +16,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -33,6 +33,7 @@ from spssn_ros.imaging import (
 )
 from spssn_ros.inference import Segmentation, Segmenter
 from spssn_ros.inference.config import Size
+from spssn_ros.models import weights_version
 from spssn_ros.nodes.camera import INFO_OUTPUT, Camera
 from spssn_ros.nodes.parameters import Settings, Transport
 
@@ -73,15 +74,19 @@ class Pipeline:
         segmenter: the network.
         settings: the parameters in force.
         painter: colours, as the settings ask.
+        version: of the weights' file; see `weights_version`.
 
     """
 
     segmenter: Segmenter
     settings: Settings
     painter: Painter
+    version: tuple[int, ...] = ()
 
     @classmethod
-    def build(cls, segmenter: Segmenter, settings: Settings) -> 'Pipeline':
+    def build(
+        cls, segmenter: Segmenter, settings: Settings, version: tuple[int, ...] = ()
+    ) -> 'Pipeline':
         """Put a network and settings together.
 
         Raises:
@@ -90,7 +95,32 @@ class Pipeline:
         """
         settings.check_classes(segmenter.label_set)
         painter = Painter(segmenter.label_set, settings.overlay_classes, settings.overlay_alpha)
-        return cls(segmenter, settings, painter)
+        return cls(segmenter, settings, painter, version)
+
+    def with_settings(self, settings: Settings) -> 'Pipeline':
+        """Return the same network under other settings.
+
+        Raises:
+            ConfigError: as `build`.
+
+        """
+        return Pipeline.build(self.segmenter, settings, self.version)
+
+    def runs(self, settings: Settings) -> bool:
+        """Whether the network is the one that the settings ask for, and runs where they ask.
+
+        It is not where the file of its name has changed, nor where a GPU had no memory for it.
+
+        Raises:
+            WeightsError: there are no such weights.
+
+        """
+        config = replace(self.segmenter.config, input_size=settings.inference.input_size)
+        return (
+            weights_version(settings.weights) == self.version
+            and settings.weights == self.settings.weights
+            and config == settings.inference
+        )
 
     @property
     def description(self) -> str:

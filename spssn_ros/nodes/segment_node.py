@@ -248,10 +248,11 @@ class SegmentNode(LifecycleNode):
         try:
             settings = Settings.parse(values)
             pipeline = self._pipeline
-            if pipeline is not None and 'weights' in changed:
+            swaps = pipeline is not None and 'weights' in changed and not pipeline.runs(settings)
+            if swaps:
                 pipeline = self._on_worker(lambda: self._load(settings))
             elif pipeline is not None and changed:
-                pipeline = Pipeline.build(pipeline.segmenter, settings)
+                pipeline = pipeline.with_settings(settings)
             if pipeline is not None and changed:
                 self._on_worker(partial(self._take, pipeline))
         except SpssnError as error:
@@ -265,7 +266,7 @@ class SegmentNode(LifecycleNode):
             if value != self._values[name]:
                 self.get_logger().info(f'{name}: {self._values[name]!r} -> {value!r}')
         self._values, self._settings = values, settings
-        if pipeline is not None and 'weights' in changed:
+        if pipeline is not None and swaps:
             self._on_worker(give_back_memory)
             self.get_logger().info(pipeline.description)
         if 'diagnostics_period' in changed:

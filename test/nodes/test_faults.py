@@ -18,6 +18,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -233,9 +234,47 @@ def test_an_old_network_is_freed_at_once_whatever_went_wrong_with_it(
     assert old() is None
 
 
-def set_weights(made: Bench) -> Any:
-    swap = rclpy.parameter.Parameter('weights', value=made.node._settings.weights)
+def set_weights(made: Bench, spelling: str = '/./') -> Any:
+    """Set the weights that are set, by another spelling of their path or by the same."""
+    path = made.node._settings.weights.replace('/', spelling, 1)
+    swap = rclpy.parameter.Parameter('weights', value=path)
     return made.node.set_parameters([swap])[0]
+
+
+def test_weights_that_are_set_already_are_not_loaded_again(
+    bench: Callable[..., Bench], tiny_weights: Path, tmp_path: Path
+) -> None:
+    made = bench(SegmentNode, 'device:=auto')
+    made.send_until(lambda: made.labels)
+
+    def loads() -> bool:
+        before = made.node._pipeline.segmenter
+        assert set_weights(made, '/').successful
+        return made.node._pipeline.segmenter is not before
+
+    assert not loads()
+    copy = tmp_path / 'copy.safetensors'
+    copy.write_bytes(tiny_weights.read_bytes())
+    name = rclpy.parameter.Parameter('weights', value=str(copy))
+    assert made.node.set_parameters([name])[0].successful
+    assert not loads()
+    # The other parameters that come with it hold all the same.
+    before = made.node._pipeline.segmenter
+    alpha = rclpy.parameter.Parameter('overlay_alpha', value=0.25)
+    assert made.node.set_parameters_atomically([name, alpha]).successful
+    assert made.node._pipeline.segmenter is before
+    assert made.node._pipeline.settings.overlay_alpha == 0.25
+    # Trained on meanwhile.
+    copy.write_bytes(tiny_weights.read_bytes())
+    assert loads()
+    assert not loads()
+    copy.unlink()
+    assert not set_weights(made, '/').successful
+    copy.write_bytes(tiny_weights.read_bytes())
+    assert loads()
+    # A GPU had no memory; there may be some by now.
+    made.node._pipeline.segmenter.move_to_cpu()
+    assert loads()
 
 
 def test_a_gpu_whose_memory_runs_out_leaves_the_work_to_the_cpu(
