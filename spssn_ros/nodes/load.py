@@ -13,17 +13,41 @@
 # limitations under the License.
 """From parameters to a network that is ready for frames."""
 
+from collections.abc import Collection
+
 import torch
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
-from spssn_ros.errors import GpuMemoryError
+from spssn_ros.errors import GpuMemoryError, WeightsError
 from spssn_ros.inference import InferenceConfig, Segmenter
 from spssn_ros.inference.config import Device
 from spssn_ros.inference.segmenter import wanted_graph
-from spssn_ros.models import load_weights, weights_version
-from spssn_ros.nodes.parameters import Settings
+from spssn_ros.models import load_weights, read_info, weights_version
+from spssn_ros.nodes.parameters import CLASS_PARAMETERS, Settings
 from spssn_ros.nodes.pipeline import Pipeline
 from spssn_ros.runtime import give_back_freed_memory
+
+
+def check_unloaded(settings: Settings, changed: Collection[str]) -> None:
+    """Check changed parameters by what the weights' file says of itself, without a network.
+
+    Raises:
+        WeightsError: weights that are changed are none.
+        ConfigError: a class named in changed parameters, or before, is none of changed weights.
+
+    """
+    classes = [name for name in CLASS_PARAMETERS if name in changed]
+    if 'weights' in changed:
+        # Whatever is named has to be theirs.
+        settings.check_classes(read_info(settings.weights).label_set)
+    elif classes:
+        try:
+            label_set = read_info(settings.weights).label_set
+        except WeightsError:
+            # Not what is being changed; it is told of when they are, or are loaded.
+            return
+        # Not another list, which may be just as wrong: one has to be mended first.
+        settings.check_classes(label_set, classes)
 
 
 def load_pipeline(settings: Settings, log: RcutilsLogger) -> Pipeline:

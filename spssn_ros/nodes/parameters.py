@@ -18,7 +18,7 @@ The table declares them (with description, range and read-only flag), validates 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -29,6 +29,8 @@ from spssn_ros.inference.config import MAX_CPU_THREADS, InferenceConfig, Size, p
 from spssn_ros.labels import LabelSet
 
 ALL = 'all'
+
+CLASS_PARAMETERS = ('mask_classes', 'overlay_classes')
 
 _NAME = re.compile('[A-Za-z_][A-Za-z0-9_]*')
 
@@ -227,9 +229,11 @@ class Settings:
             diagnostics_period=values['diagnostics_period'],
         )
 
-    def check_classes(self, label_set: LabelSet) -> None:
-        """Raise ConfigError if a class named in the parameters is none of the network's."""
-        for parameter in ('mask_classes', 'overlay_classes'):
+    def check_classes(
+        self, label_set: LabelSet, parameters: Collection[str] = CLASS_PARAMETERS
+    ) -> None:
+        """Raise ConfigError if a class named in these parameters is none of the network's."""
+        for parameter in parameters:
             for name in getattr(self, parameter):
                 if name not in label_set.names:
                     raise ConfigError(

@@ -35,7 +35,7 @@ from spssn_ros.nodes.camera import Camera
 from spssn_ros.nodes.declare import declare_parameters
 from spssn_ros.nodes.diagnostics import age_ms, diagnostic_array
 from spssn_ros.nodes.explain import Explainer
-from spssn_ros.nodes.load import give_back_memory, load_pipeline
+from spssn_ros.nodes.load import check_unloaded, give_back_memory, load_pipeline
 from spssn_ros.nodes.parameters import PARAMETERS, Settings
 from spssn_ros.nodes.pipeline import Frame, Pipeline
 from spssn_ros.nodes.process import run_node
@@ -253,6 +253,8 @@ class SegmentNode(LifecycleNode):
                 pipeline = self._on_worker(lambda: self._load(settings))
             elif pipeline is not None and changed:
                 pipeline = pipeline.with_settings(settings)
+            elif pipeline is None:
+                check_unloaded(settings, changed)
             if pipeline is not None and changed:
                 self._on_worker(partial(self._take, pipeline))
         except SpssnError as error:

@@ -93,6 +93,40 @@ def test_configuring_with_weights_that_are_not_there_can_be_mended(
     assert node.trigger_configure() == SUCCESS
 
 
+def test_weights_and_classes_are_checked_before_there_is_a_network(
+    create: Callable[..., SegmentNode], tiny_weights: Path, tmp_path: Path
+) -> None:
+    node = create(SegmentNode, 'mask_classes:=[road, dragon]', 'overlay_classes:=[unicorn]')
+
+    def answer(**values: object) -> str:
+        given = [rclpy.parameter.Parameter(name, value=value) for name, value in values.items()]
+        return str(node.set_parameters_atomically(given).reason)
+
+    assert answer(weights='/nowhere.safetensors').startswith("no weights file '/nowhere.safetenso")
+    (tmp_path / 'cut.safetensors').write_bytes(tiny_weights.read_bytes()[:-1])
+    assert 'is not a safetensors file' in answer(weights=str(tmp_path / 'cut.safetensors'))
+    # One wrong list after the other can be mended; others do not ask for weights.
+    assert answer(mask_classes=['wyvern']).startswith("mask_classes names 'wyvern'; the ")
+    assert answer(max_rate=5.0) == ''
+    assert answer(weights='spssn_camvid').startswith("mask_classes names 'dragon'; the classes of")
+    assert answer(mask_classes=['sky']) == answer(overlay_classes=['all']) == ''
+    assert answer(weights=str(tiny_weights)) == ''
+    assert node.trigger_configure() == SUCCESS
+    assert node.trigger_cleanup() == SUCCESS
+    assert answer(weights='/nowhere.safetensors').startswith('no weights file')
+    assert node._settings.mask_classes == ('sky',)
+
+
+def test_classes_may_be_set_while_the_weights_are_missing(
+    create: Callable[..., SegmentNode], tiny_weights: Path
+) -> None:
+    node = create(SegmentNode, 'weights:=/nowhere.safetensors')
+    classes = rclpy.parameter.Parameter('mask_classes', value=['sky'])
+    assert node.set_parameters([classes])[0].successful
+    mended = rclpy.parameter.Parameter('weights', value=str(tiny_weights))
+    assert node.set_parameters([mended])[0].successful
+
+
 def test_the_network_lives_on_the_inference_thread_and_is_freed(
     create: Callable[..., SegmentNode], monkeypatch: pytest.MonkeyPatch
 ) -> None:
