@@ -83,15 +83,17 @@ def read_plain(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
 def write_whole(path: Path, data: bytes) -> None:
     """Write `data` to a temporary name beside `path`, then rename it; nothing half-written stays.
 
-    A pipe or device that `path` names is written to directly. So is what the process has open
-    already, as /dev/stdout: where that is a file, the data comes behind what it holds.
+    Where `path` is a link it stays one: the file that it leads to is written so. A pipe or device
+    that `path` names is written to directly. So is what the process has open already, as
+    /dev/stdout: where that is a file, the data comes behind what it holds.
 
     Raises:
         OSError: the folder is missing or not writable, or the disk is full; it names `path`.
 
     """
+    target = _behind_links(path)
     # Other threads may write it, too, and processes of other containers, whose numbers repeat.
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp')
+    temporary = target.with_name(f'.{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp')
     try:
         descriptor = _descriptor(path)
         if descriptor is not None:
@@ -103,7 +105,7 @@ def write_whole(path: Path, data: bytes) -> None:
             path.write_bytes(data)
             return
         temporary.write_bytes(data)
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
         # That of a full disk names no file, and others the temporary one.
         raise OSError(error.errno, error.strerror, str(path)) from error
@@ -117,8 +119,10 @@ def check_file_target(path: Path, makes_folders: bool = False) -> None:
     """Check that a file can be written, before the work whose result goes there.
 
     Args:
-        path: the file; pipes, devices and what the process has open are taken as they are.
-        makes_folders: the writer makes the folders above it that are missing.
+        path: the file, or a link to it; pipes, devices and what the process has open are taken as
+            they are.
+        makes_folders: the writer makes the folders above it that are missing, but none that a
+            link leads to.
 
     Raises:
         OSError: a folder has its name, or its own folder is missing, none, or not writable; it
@@ -128,9 +132,10 @@ def check_file_target(path: Path, makes_folders: bool = False) -> None:
     if path.is_dir():
         raise _os_error(errno.EISDIR, path)
     if _descriptor(path) is None and (path.is_file() or not path.exists()):
-        if not makes_folders and not path.parent.exists():
-            raise _os_error(errno.ENOENT, path.parent)
-        check_folder_target(path.parent)
+        target = _behind_links(path)
+        if not (makes_folders and target == path) and not target.parent.exists():
+            raise _os_error(errno.ENOENT, target.parent)
+        check_folder_target(target.parent)
 
 
 def check_folder_target(path: Path) -> None:
@@ -151,6 +156,13 @@ def check_folder_target(path: Path) -> None:
     except OSError as error:
         # It may name the file.
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _behind_links(path: Path) -> Path:
+    """Return the file that a link leads to, there or not; itself for what is no link to a file."""
+    if not path.is_symlink() or path.is_dir():
+        return path
+    return Path(os.path.realpath(path))
 
 
 def _os_error(number: int, path: Path) -> OSError:

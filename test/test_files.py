@@ -75,6 +75,29 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ['a']
 
 
+def test_a_link_stays_and_its_file_is_replaced_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'far').mkdir()
+    (tmp_path / 'far' / 'a').write_bytes(b'before')
+    for link, leads_to in (('b', 'far/a'), ('c', 'b'), ('new', 'far/new'), ('lost', 'gone/a')):
+        (tmp_path / link).symlink_to(leads_to)
+    write_whole(tmp_path / 'c', b'after')
+    assert (tmp_path / 'far' / 'a').read_bytes() == b'after'
+    write_whole(tmp_path / 'new', b'new')
+    assert (tmp_path / 'far' / 'new').read_bytes() == b'new'
+    # The temporary one lies on the disk of the file: it is renamed, not copied.
+    names: list[Path] = []
+    monkeypatch.setattr(Path, 'replace', lambda self, target: names.extend((self, target)))
+    write_whole(tmp_path / 'b', b'again')
+    assert [name.parent for name in names] == [tmp_path / 'far'] * 2
+    with pytest.raises(FileNotFoundError) as caught:
+        write_whole(tmp_path / 'lost', b'x')
+    assert caught.value.filename == str(tmp_path / 'lost')
+    assert all((tmp_path / link).is_symlink() for link in ('b', 'c', 'new', 'lost'))
+    assert sorted(path.name for path in (tmp_path / 'far').iterdir()) == ['a', 'new']
+
+
 def test_threads_and_containers_that_write_one_file_are_not_in_each_other_s_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,8 +124,10 @@ def test_threads_and_containers_that_write_one_file_are_not_in_each_other_s_way(
 def test_a_failure_names_the_file_and_keeps_it(tmp_path: Path) -> None:
     (tmp_path / 'folder').mkdir()
     (tmp_path / 'folder' / 'inside').touch()
+    (tmp_path / 'root').symlink_to('/')
     for path, reason in (
         (tmp_path / 'folder', 'Is a directory'),
+        (tmp_path / 'root', 'Is a directory'),
         (tmp_path / 'no' / 'where', 'No such file or directory'),
         (tmp_path / 'folder' / 'inside' / 'it', 'Not a directory'),
         (tmp_path / ('n' * 250), 'File name too long'),
@@ -110,6 +135,7 @@ def test_a_failure_names_the_file_and_keeps_it(tmp_path: Path) -> None:
         with pytest.raises(OSError, match=reason) as caught:
             write_whole(path, b'x')
         assert caught.value.filename == str(path)
+    (tmp_path / 'root').unlink()
     assert [path.name for path in tmp_path.rglob('*')] == ['folder', 'inside']
 
 
@@ -177,6 +203,16 @@ def test_targets_that_can_be_written(tmp_path: Path) -> None:
         check_folder_target(path)
     assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / 'file').read_bytes() == b'kept'
+
+
+def test_a_link_into_a_folder_that_is_missing(tmp_path: Path) -> None:
+    (tmp_path / 'link').symlink_to('gone/file')
+    for makes_folders in (False, True):
+        with pytest.raises(FileNotFoundError) as caught:
+            check_file_target(tmp_path / 'link', makes_folders)
+        assert caught.value.filename == str(tmp_path / 'gone')
+    (tmp_path / 'gone').mkdir()
+    check_file_target(tmp_path / 'link')
 
 
 def test_a_link_to_nothing_is_no_folder(tmp_path: Path) -> None:
