@@ -26,7 +26,7 @@ from spssn_ros.evaluation.truth import TruthFormat
 from spssn_ros.files import check_file_target
 from spssn_ros.inference.config import InputSize
 from spssn_ros.models import load_weights, save_weights
-from spssn_ros.tools.options import add_copy_options, add_pairing_options
+from spssn_ros.tools.options import add_copy_options, add_pairing_options, input_size_note
 
 
 def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -67,5 +67,6 @@ def run(args: argparse.Namespace) -> int:
     print(
         f'temperature {fit.temperature:.4f} by {fit.frames} frames: expected calibration error '
         f'{fit.error_before:.2%} -> {fit.error_after:.2%}; written to {args.output}'
+        + input_size_note(args.input_size)
     )
     return 0

@@ -71,19 +71,29 @@ def add_copy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--weights', required=True, help='weights file, or the name of a shipped one'
     )
-    _add_input_size(parser)
+    _add_input_size(parser, '; not stored: give one that is not auto wherever the copy runs, too')
     parser.add_argument(
         '--output', required=True, type=Path, metavar='FILE', help='weights file to write'
     )
 
 
-def _add_input_size(parser: argparse.ArgumentParser) -> None:
+def input_size_note(input_size: str) -> str:
+    """Return what to add to the news of a copy that was made for an input size of its own."""
+    if input_size == 'auto':
+        return ''
+    return (
+        f'; --input-size {input_size} is not stored: give it, or the parameter input_size, '
+        'wherever the copy runs'
+    )
+
+
+def _add_input_size(parser: argparse.ArgumentParser, note: str = '') -> None:
     parser.add_argument(
         '--input-size',
         default='auto',
         metavar='SIZE',
         help='size at which frames enter the network: auto (default; about the area that the '
-        'weights were trained at, aspect ratio kept), native or WxH',
+        'weights were trained at, aspect ratio kept), native or WxH' + note,
     )
 
 

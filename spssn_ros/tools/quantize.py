@@ -33,7 +33,12 @@ from spssn_ros.inference import InferenceConfig, Segmenter
 from spssn_ros.inference.config import BackendName, Device, InputSize, Precision, size_text
 from spssn_ros.inference.quantize import import_nncf, quantize
 from spssn_ros.models import load_weights, save_weights
-from spssn_ros.tools.options import add_copy_options, add_pairing_options, slop_ns_of
+from spssn_ros.tools.options import (
+    add_copy_options,
+    add_pairing_options,
+    input_size_note,
+    slop_ns_of,
+)
 
 
 def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -98,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     save_weights(args.output, model, info, graph, args.half)
     print(
         f'quantised for {size_text(frames.size)} by {frames.count} frames; {_text(found)}; '
-        f'written to {args.output}'
+        f'written to {args.output}{input_size_note(args.input_size)}'
     )
     return 0
 

@@ -110,7 +110,9 @@ def test_calibrated_weights_keep_their_labels_and_lose_their_error(
     command = ['calibrate', str(bag), '--weights', str(random_weights), '--output', str(mended)]
     assert main(command) == 0
     temperature = read_info(mended).temperature
-    assert f'temperature {temperature:.4f} by 5 frames' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f'temperature {temperature:.4f} by 5 frames' in said
+    assert said.endswith(f'; written to {mended}\n')
     assert temperature != 1
     errors = []
     for weights in (random_weights, mended):
@@ -127,6 +129,19 @@ def test_calibrated_weights_keep_their_labels_and_lose_their_error(
     rgb = picture(96, 64, 9)
     np.testing.assert_array_equal(before(rgb).labels, after(rgb).labels)
     assert (before(rgb, True).confidence != after(rgb, True).confidence).any()
+
+
+def test_an_input_size_of_its_own_is_not_stored_and_it_is_said(
+    bag: Path, random_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / 'mended.safetensors'
+    command = ['calibrate', str(bag), '--weights', str(random_weights), '--input-size', '64x32']
+    assert main([*command, '--output', str(output)]) == 0
+    assert capsys.readouterr().out.endswith(
+        f'; written to {output}; --input-size 64x32 is not stored: give it, or the parameter '
+        'input_size, wherever the copy runs\n'
+    )
+    assert read_info(output).input_size == read_info(random_weights).input_size
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,9 @@ def test_quantised_weights_give_nearly_the_labels_of_floats(
     state, expected = (load_weights(path)[0].state_dict() for path in (output, random_weights))
     assert all(torch.equal(state[key], value) for key, value in expected.items())
     small = tmp_path / 'small.safetensors'
-    assert main([*command, '--half', '--output', str(small)]) == 0
+    options = ['--half', '--input-size', '96x64']
+    assert main([*command, *options, '--output', str(small)]) == 0
+    assert f'; written to {small}; --input-size 96x64 is not stored: ' in capsys.readouterr().out
     assert small.stat().st_size < output.stat().st_size - 1.9 * sum(
         value.numel() for value in expected.values() if value.is_floating_point()
     )
