@@ -13,6 +13,7 @@
 # limitations under the License.
 """A package that is missing is told in one line, with the command that installs it."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -75,6 +76,23 @@ def test_a_command_that_lacks_a_package(package: str) -> None:
     done = run('tools.start:spssn', ['evaluate', 'nobag'], package)
     assert (done.returncode, done.stdout) == (2, '')
     assert done.stderr == f'spssn: {package} is not installed for {sys.executable}; {TOOLS}\n'
+
+
+def test_a_command_started_as_a_module_that_lacks_a_package(tmp_path: Path) -> None:
+    """As torchrun starts it, too."""
+    words = ['-m', 'spssn_ros.tools.main', 'evaluate', 'nobag']
+    # In the current folder, it comes before the package that is installed.
+    (tmp_path / 'torch.py').write_text("raise ModuleNotFoundError('No module', name='torch')\n")
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=tmp_path,
+        env=os.environ | {'PYTHONPATH': str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, '')
+    assert done.stderr == f'spssn: torch is not installed for {sys.executable}; {TOOLS}\n'
 
 
 def test_a_demo_that_lacks_ros() -> None:

@@ -21,6 +21,12 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
+if __name__ == '__main__':
+    # As the executable does, `python -m` and torchrun tell of a package that is missing below.
+    from spssn_ros.tools.start import spssn
+
+    sys.exit(spssn())
+
 from spssn_ros import __version__
 from spssn_ros.command_parser import CommandParser
 from spssn_ros.errors import SpssnError
@@ -124,7 +130,3 @@ def _in_words(error: Exception) -> str:
         file = f'{error.filename}: ' if error.filename else ''
         return (file + explain(error)).replace('\n', r'\n')
     return str(error)
-
-
-if __name__ == '__main__':
-    sys.exit(main())
