@@ -32,6 +32,13 @@ from spssn_ros.labels import (
     color_labels,
 )
 
+_OTHER_COLORS = (
+    'of truth in other colours list the classes in a file, NAME R G B a line, which '
+    '`spssn convert bag --classes FILE` takes, and make a bag of ids of its folder by '
+    '`spssn convert folder`'
+)
+_GREY = 'its channels are alike, as if they were class ids, which must be mono8'
+
 _COLOR_ENCODINGS = ('rgb8', 'bgr8', 'rgba8', 'bgra8', '8UC3', '8UC4')
 
 
@@ -39,8 +46,8 @@ class TruthFormat(Enum):
     """How a truth image says the class of a pixel."""
 
     AUTO = 'auto'
-    """By its encoding: mono8 is ids; colour is CamVid's 32 colours where the classes are CamVid's,
-    else the palette of the classes, black void."""
+    """By its encoding: mono8 is ids; colour is CamVid's 32 colours where the classes and their
+    palette are CamVid's, else the palette of the classes, black void."""
     IDS = 'ids'
     """mono8: one class id, 255 void (CamVid's 11, too)."""
     CAMVID_COLORS = 'camvid-colors'
@@ -80,16 +87,24 @@ def truth_labels(
     is_color = pixels.ndim == 3
     try:
         if is_color and truth in (TruthFormat.AUTO, TruthFormat.CAMVID_COLORS):
-            if label_set.names == CAMVID.names:
+            if truth is TruthFormat.CAMVID_COLORS or label_set == CAMVID:
                 return camvid_color_labels(pixels)
             return color_labels(pixels, label_set)
         if is_color or truth is TruthFormat.CAMVID_COLORS:
             found, wanted = ('colours', 'mono8') if is_color else ('mono8', 'rgb8 or bgr8')
-            raise BadImageError(f'the truth is {found}, but truth {truth.value!r} is {wanted}')
+            raise BadImageError(
+                f"the truth is {found}, but truth {truth.value!r} is {wanted}; take truth 'auto'"
+            )
         if truth is TruthFormat.CITYSCAPES_IDS:
             return cityscapes_ids(pixels)
-    except (ConfigError, DatasetError) as error:
+    except ConfigError as error:
         raise BadImageError(f'truth: {error}') from error
+    except DatasetError as error:
+        remedy = ''
+        if is_color:
+            is_grey = (pixels == pixels[..., :1]).all()
+            remedy = f'; {_GREY if is_grey else _OTHER_COLORS}'
+        raise BadImageError(f'truth: {error}{remedy}') from error
     if label_set.names == CAMVID.names:
         # Bags made elsewhere keep CamVid's own void id.
         return np.where(pixels == CAMVID_VOID, np.uint8(UNKNOWN), pixels)

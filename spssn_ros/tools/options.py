@@ -122,8 +122,8 @@ def add_pairing_options(parser: argparse.ArgumentParser) -> None:
         default=TruthFormat.AUTO.value,
         help="what truth images hold. ids: class ids, 255 void; camvid-colors: CamVid's 32 "
         "colours; cityscapes-ids: Cityscapes' labelIds; auto (default): mono8 is ids, colour is "
-        "CamVid's 32 colours where the classes are CamVid's, else the colours of the classes, "
-        'black void',
+        "CamVid's 32 colours where classes and palette are CamVid's, else the classes' own "
+        'colours, black void',
     )
     parser.add_argument(
         '--slop',

@@ -80,6 +80,20 @@ def test_colours_of_other_classes_are_their_palette(make: Make) -> None:
     np.testing.assert_array_equal(truth_labels(message, CITYSCAPES), ids)
 
 
+def test_camvid_s_classes_in_other_colours(make: Make) -> None:
+    own = LabelSet(CAMVID.names, tuple((1, 2, 3 + number) for number in range(11)))
+    ids = np.array([[0, 10, 255, 9]], np.uint8)
+    message = make('rgb8', own.color_table()[ids])
+    np.testing.assert_array_equal(truth_labels(message, own), ids)
+    with pytest.raises(
+        BadImageError, match=r'colour \(1, 2, 3\) .* colours; of truth in other colours list the'
+    ):
+        truth_labels(message, CAMVID)
+    # Asked for, CamVid's colours are taken for the same classes.
+    message = make('rgb8', EVERY_COLOR)
+    np.testing.assert_array_equal(truth_labels(message, own, COLORS), EVERY_CLASS)
+
+
 @pytest.mark.parametrize(
     ('truth', 'encoding', 'value', 'text'),
     [
@@ -87,10 +101,11 @@ def test_colours_of_other_classes_are_their_palette(make: Make) -> None:
             AUTO,
             'rgb8',
             65,
-            r'^truth: colour \(65, 65, 65\) at row 0, column 0 is not one of CamVid',
+            r'^truth: colour \(65, 65, 65\) at row 0, column 0 is not one of CamVid.* colours; '
+            'its channels are alike, as if they were class ids, which must be mono8$',
         ),
-        (IDS, 'rgb8', 0, r"^the truth is colours, but truth 'ids' is mono8$"),
-        (COLORS, 'mono8', 0, r"^the truth is mono8, but truth 'camvid-colors' is rgb8 or bgr8$"),
+        (IDS, 'rgb8', 0, r"^the truth is colours, but truth 'ids' is mono8; take truth 'auto'$"),
+        (COLORS, 'mono8', 0, r"^the truth is mono8, but .* is rgb8 or bgr8; take truth 'auto'$"),
         (AUTO, 'mono16', 0, r"^truth: image 4x2 'mono16': a label image must be mono8 class"),
     ],
 )
