@@ -15,6 +15,8 @@
 
 import argparse
 import shlex
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 
@@ -32,8 +34,19 @@ class CommandParser(argparse.ArgumentParser):
         """
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            self.error(f'unrecognized arguments: {shlex.join(unknown)}')
+            self.error(f'unrecognized arguments: {shlex.join(unknown)}{self._meant(unknown)}')
         return found, unknown
+
+    def _meant(self, unknown: Sequence[str]) -> str:
+        """Return which options may have been meant, also by `name:=value` as ROS has it."""
+        options = [option for option in self._option_string_actions if option.startswith('--')]
+        meant: list[str] = []
+        for word in unknown:
+            name, is_ros, _ = word.partition(':=')
+            if is_ros or word.startswith('-'):
+                name = '--' + name.partition('=')[0].strip('-').replace('_', '-')
+                meant += get_close_matches(name, options, n=1, cutoff=0.7)
+        return f' (did you mean {", ".join(dict.fromkeys(meant))}?)' if meant else ''
 
     def error(self, message: str) -> NoReturn:
         """Print the line and exit with status 2."""

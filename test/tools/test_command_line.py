@@ -68,6 +68,14 @@ def test_debug_of_commands_within_commands(words: list[str]) -> None:
             ['evaluate', 'bag', '--wat', 'a b'],
             "unrecognized arguments: --wat 'a b'; see spssn evaluate --help",
         ),
+        (
+            ['evaluate', 'bag', '--image_topic', '/a', '--fail_under=1'],
+            'arguments: --image_topic /a --fail_under=1 (did you mean --image-topic, --fail-unde',
+        ),
+        (
+            ['segment', 'a', '--output', 'b', 'image_topic:=/a'],
+            'unrecognized arguments: image_topic:=/a (did you mean --image-topic?); see spssn se',
+        ),
         (['evaluate', '--workers', 'line\nbreak'], r'line\n'),
         (['segment', 'a', 'b', '--output', 'c'], 'unrecognized arguments: b; see spssn segment -'),
         (['segment', 'a'], 'the following arguments are required: --output; see spssn segment --'),
