@@ -87,7 +87,8 @@ def _check_folder(path: Path, files: list[Path]) -> None:
     storage = [file for file in files if file.suffix in ('.mcap', '.db3')]
     if not storage:
         raise BagError(
-            f'folder {path} is no ROS 2 bag: it has no metadata.yaml and no .mcap or .db3 file'
+            f'folder {path} is no ROS 2 bag: it has no metadata.yaml and no .mcap or .db3 file; '
+            'give one that has, or make a bag of images and labels by `spssn convert folder`'
         )
     raise BagError(
         f'bag {path} has no metadata.yaml (was its recorder killed?); run '

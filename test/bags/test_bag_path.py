@@ -83,7 +83,7 @@ def test_pipes_and_devices_are_not_waited_for(tmp_path: Path, suffix: str) -> No
         ('pipe', 'is no plain file'),
         ('zero', 'is no plain file'),
         ('loop', 'does not exist'),
-        ('folder', 'is no ROS 2 bag'),
+        ('folder', r'is no ROS 2 bag: .*; give one that has, or make a bag of images'),
     ):
         with pytest.raises(BagError, match=reason):
             check_bag_path(tmp_path / f'{name}{suffix}')
