@@ -15,6 +15,7 @@
 
 import io
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,23 @@ def test_somebody_reads(unbuffered: str, tmp_path: Path, monkeypatch: pytest.Mon
         assert run(WORK, output.fileno()).returncode == 3
     told = file.read_text(encoding='utf-8').splitlines()
     assert told == ['ä' * 100_000, 'scores'] * 3 + ['at the end']
+
+
+@pytest.mark.parametrize('unbuffered', ['', '1'])
+def test_a_terminal_that_has_gone(
+    unbuffered: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv('PYTHONUNBUFFERED', unbuffered)
+    done = tmp_path / 'done'
+    code = WORK.replace('sys.exit(3)', f'open({str(done)!r}, "x")\nsys.exit(3)')
+    window, terminal = pty.openpty()
+    os.close(window)
+    status = subprocess.run(
+        [sys.executable, '-c', code], cwd=ROOT, stdout=terminal, stderr=terminal, check=False
+    ).returncode
+    os.close(terminal)
+    assert status == 3
+    assert done.exists()
 
 
 def test_a_full_disk_is_told() -> None:

@@ -34,7 +34,7 @@ from spssn_ros.bags.reader import BagReader
 from spssn_ros.command_parser import CommandParser
 from spssn_ros.errors import ConfigError, SpssnError
 from spssn_ros.nodes.bag_player import BagPlayer, StopFlag
-from spssn_ros.nodes.process import init_ros, without_ros_args
+from spssn_ros.nodes.process import ignore_signals, init_ros, without_ros_args
 
 _MOST_CLOCK_HZ = 1000
 
@@ -100,8 +100,7 @@ def play(options: argparse.Namespace, ros_arguments: Sequence[str]) -> None:
 
     """
     stop = StopFlag()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     _check_numbers(options)
     with BagReader(options.bag) as bag:
@@ -130,8 +129,7 @@ def play(options: argparse.Namespace, ros_arguments: Sequence[str]) -> None:
             print(player.report(), flush=True)
     finally:
         # Python gives signals back their deadly meaning before it has quite ended.
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
+        ignore_signals()
         node.destroy_node()
         rclpy.shutdown()
 

@@ -100,13 +100,13 @@ def run_node(
     finally:
         # A second Ctrl-C must not interrupt what is being written at the end.
         signals.raising = False
-        _ignore_signals()
+        ignore_signals()
         if node is not None:
             ended = stop(node)
             node.destroy_node()
         rclpy.try_shutdown()
         # rclpy has put back what was there before it.
-        _ignore_signals()
+        ignore_signals()
     sys.stdout.flush()
     sys.stderr.flush()
     if not ended:
@@ -182,6 +182,7 @@ class _Signals:
             raise KeyboardInterrupt
 
 
-def _ignore_signals() -> None:
-    for number in _NUMBERS:
+def ignore_signals() -> None:
+    """Ignore from now on whatever ends a node, which is just ending."""
+    for number in (*_NUMBERS, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

@@ -304,7 +304,7 @@ class SegmentNode(LifecycleNode):
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node; return 0 after SIGINT or SIGTERM, 2 on a bad parameter."""
+    """Run the node; return 0 after a signal that ends it, 2 on a bad parameter."""
     return run_node('segment_node', SegmentNode, SegmentNode.autostart, SegmentNode.stop, args)
 
 

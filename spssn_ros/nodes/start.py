@@ -52,13 +52,17 @@ def _start(module: str, interrupted: int) -> int:
         # Nothing has begun that would have to be ended.
         os._exit(interrupted)
 
+    # A terminal that closes, or a connection that breaks under it, ends the node as SIGTERM does:
+    # with its scores written, and no shared memory left. Not where nohup has had it ignored.
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _terminate)
     # Until the node puts its own handlers in their place. To block the signals instead would not
     # do: libraries have started threads by then, to which the kernel would give them.
     numbers = (signal.SIGINT, signal.SIGTERM)
     for number in numbers:
         signal.signal(number, end)
     # The parent may have blocked them until here.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (*numbers, signal.SIGHUP))
     go_on_without_reader()
     set_up_process()
     find_log_folder()
@@ -70,6 +74,10 @@ def _start(module: str, interrupted: int) -> int:
         print(f'{module}: {explain_import(error, ros=True)}', file=sys.stderr)
         return 2
     return int(node.main())
+
+
+def _terminate(number: int, frame: Any) -> None:
+    signal.raise_signal(signal.SIGTERM)
 
 
 if __name__ == '__main__':

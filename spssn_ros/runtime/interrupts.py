@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Signals end a command in order: what a library swallows comes again, SIGTERM as an exception."""
+"""Signals end a command in order: what a library swallows comes again, others as exceptions."""
 
 import _thread
 import contextlib
@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _AGAIN_S = 0.05
+_ENDS = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
@@ -65,18 +66,20 @@ def lost_interrupts_raised_again() -> Iterator[None]:
 def sigterm_raised() -> Iterator[None]:
     """Have SIGTERM raise SystemExit (143) in the main thread, where it would end Python at once.
 
-    So what is half-written is removed, as after Ctrl-C. A handler that is there already stays.
+    So does SIGHUP (129), which comes when the terminal closes. What is half-written is removed, as
+    after Ctrl-C. A handler that is there already stays, and what is ignored, as under nohup.
     """
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
+    numbers = [n for n in _ENDS if signal.getsignal(n) is signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
 
     def end(number: int, frame: object) -> None:
         sys.exit(128 + number)
 
-    signal.signal(signal.SIGTERM, end)
+    for number in numbers:
+        signal.signal(number, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)

@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Raises:
         SystemExit: a usage error, with 2; after --help and --version, with 0; after SIGTERM, with
-            143.
+            143; after SIGHUP, with 129.
 
     """
     words = list(sys.argv[1:] if argv is None else argv)

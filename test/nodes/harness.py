@@ -42,6 +42,12 @@ from spssn_ros.nodes.messages import image_message
 TIMEOUT_S = 120.0
 # Of this process's tests: the conftest above has chosen it.
 DOMAIN = int(os.environ['ROS_DOMAIN_ID'])
+# Who starts tests by nohup has all processes ignore the last one.
+ENDING_SIGNALS = [
+    number
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    if number != signal.SIGHUP or signal.getsignal(number) is signal.SIG_DFL
+]
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 

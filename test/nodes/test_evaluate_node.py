@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 
 rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
-from harness import camera_image, picture  # noqa: E402
+from harness import ENDING_SIGNALS, camera_image, picture  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from spssn_ros.evaluation import ConfusionMatrix  # noqa: E402
@@ -130,6 +130,17 @@ def send_pair(peer: Any, node: Any, wrong: int = 0, sec: int = 1) -> None:
         publisher.publish(label_message(pixels, sec))
     # What is sent and not yet taken would be lost to a signal.
     peer.until_taken('/evaluate_node', publishers, 1)
+
+
+@pytest.mark.parametrize('number', ENDING_SIGNALS)
+def test_every_signal_that_ends_it_has_the_scores_written(
+    peer: Any, run_node: Any, tiny_weights: Path, tmp_path: Path, number: int
+) -> None:
+    scores = tmp_path / 'scores.json'
+    node = run_node('evaluate_node', *arguments(weights=tiny_weights, json=scores))
+    send_pair(peer, node)
+    assert node.stop(number) == 0
+    assert json.loads(scores.read_text())['frames'] == 1
 
 
 @pytest.mark.parametrize('ending', ['service', 'signal'])

@@ -30,6 +30,7 @@ import pytest
 
 rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 from harness import (  # noqa: E402
+    ENDING_SIGNALS,
     environment,
     ros_args,
 )
@@ -200,7 +201,7 @@ def test_signals_at_any_moment_end_every_node_silently(
         moments = {kind: rng.uniform(0.0, 1.1) * start_s[kind] for kind in nodes}
         for kind in sorted(moments, key=lambda kind: moments[kind]):
             peer.spin(max(0.0, begun + moments[kind] - time.monotonic()))
-            number = [signal.SIGINT, signal.SIGTERM][int(rng.integers(2))]
+            number = ENDING_SIGNALS[int(rng.integers(len(ENDING_SIGNALS)))]
             nodes[kind].process.send_signal(number)
         for kind, node in nodes.items():
             told = (kind, f'{moments[kind]:.2f} of {start_s[kind]:.2f} s', node.output)

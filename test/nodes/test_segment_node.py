@@ -26,6 +26,7 @@ import pytest
 rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from harness import (  # noqa: E402
+    ENDING_SIGNALS,
     TIMEOUT_S,
     camera_image,
     picture,
@@ -468,7 +469,7 @@ def test_compressed_transport(peer: Any, run_node: Any, tiny_weights: Path) -> N
     np.testing.assert_array_equal(to_labels(labels[0]), expected)
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', ENDING_SIGNALS)
 def test_signals_end_it_with_status_0(
     peer: Any, run_node: Any, tiny_weights: Path, number: int
 ) -> None:

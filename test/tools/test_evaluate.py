@@ -297,7 +297,9 @@ def test_recorded_predictions_of_other_classes(
     assert "truth 'cityscapes-ids' tells the classes road, " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+@pytest.mark.parametrize(
+    'number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name
+)
 @pytest.mark.parametrize('command', ['evaluate', 'convert'])
 def test_a_signal_ends_it_without_a_traceback_and_nothing_half_written_stays(
     weights: Path, tmp_path: Path, command: str, number: signal.Signals
@@ -316,6 +318,7 @@ def test_a_signal_ends_it_without_a_traceback_and_nothing_half_written_stays(
         'from spssn_ros.tools.main import main\n'
         # Who starts tests in the background has them ignore Ctrl-C.
         'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
+        'signal.signal(signal.SIGHUP, signal.SIG_DFL)\n'
         "print('ready', flush=True)\n"
         f'sys.exit(main({arguments!r}))\n'
     )
