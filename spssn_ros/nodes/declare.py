@@ -14,6 +14,7 @@
 """Declares the parameter table on a node."""
 
 import difflib
+from collections.abc import Mapping
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -21,7 +22,7 @@ from rcl_interfaces.msg import (
     IntegerRange,
     ParameterDescriptor,
 )
-from rclpy.exceptions import ParameterException, ParameterUninitializedException
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 
 from spssn_ros.errors import ConfigError
@@ -38,20 +39,30 @@ def declare_parameters(node: Node) -> dict[str, Any]:
         ConfigError: as `declare`.
 
     """
+    given = _given(node)
     for spec in PARAMETERS:
-        declare(node, spec.name, _value(spec), _descriptor(spec))
-    return {spec.name: _in_force(node, spec) for spec in PARAMETERS}
+        # An empty list in YAML has no type, so that rclpy takes it for no value at all. Of such a
+        # parameter, and of all that are asked for along with it, it would tell nothing.
+        is_empty = spec.name in given and given[spec.name].value is None
+        declare(node, spec.name, _value(spec), _descriptor(spec), ignore_override=is_empty)
+    return {spec.name: node.get_parameter(spec.name).value for spec in PARAMETERS}
 
 
-def declare(node: Node, name: str, default: Any, descriptor: ParameterDescriptor) -> None:
-    """Declare one parameter.
+def declare(
+    node: Node,
+    name: str,
+    default: Any,
+    descriptor: ParameterDescriptor,
+    ignore_override: bool = False,
+) -> None:
+    """Declare one parameter, with its default if what is given at the start shall be ignored.
 
     Raises:
         ConfigError: the value given at the start has the wrong type or is out of range.
 
     """
     try:
-        node.declare_parameter(name, default, descriptor)
+        node.declare_parameter(name, default, descriptor, ignore_override)
     except ParameterException as error:
         # A whole number for one with a point, most often, where the type alone is no help.
         reason = str(error).removesuffix(f': {name}')
@@ -60,8 +71,7 @@ def declare(node: Node, name: str, default: Any, descriptor: ParameterDescriptor
 
 def warn_of_unknown_parameters(node: Node) -> None:
     """Warn of parameters given at the start that the node does not have; ROS ignores them."""
-    # rclpy has no other way to ask for them.
-    given = getattr(node, '_parameter_overrides', {})
+    given = _given(node)
     known = node.get_parameters_by_prefix('')
     warn = node.get_logger().warning
     strange = []
@@ -83,12 +93,10 @@ def warn_of_unknown_parameters(node: Node) -> None:
         warn(f'there are no parameters {named}{more}, so they are ignored')
 
 
-def _in_force(node: Node, spec: ParameterSpec) -> Any:
-    try:
-        return node.get_parameter(spec.name).value
-    except ParameterUninitializedException:
-        # An empty list in YAML has no type, so that rclpy takes it for no value at all.
-        return _value(spec)
+def _given(node: Node) -> Mapping[str, Any]:
+    """Return the parameters given at the start, by name."""
+    # rclpy has no other way to ask for them.
+    return getattr(node, '_parameter_overrides', {})
 
 
 def _value(spec: ParameterSpec) -> Any:

@@ -126,9 +126,10 @@ class SegmentNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop and free everything."""
+        """Stop and free everything; there is no way back."""
         self._gate.close()
         self._free()
+        self.get_logger().info('shut down: images are not answered; only a restart changes that')
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:

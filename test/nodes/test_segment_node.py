@@ -35,6 +35,7 @@ from harness import (  # noqa: E402
     values,
 )
 from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
+from rcl_interfaces.srv import GetParameters  # noqa: E402
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
@@ -205,6 +206,25 @@ def test_lifecycle_without_autostart(peer: Any, run_node: Any, tiny_weights: Pat
     labels.clear()
     peer.send_until(publisher, message, lambda: labels)
     assert node.output.count('unconfigured; waiting for a lifecycle manager') == 2
+    active_shutdown = 7
+    assert change(active_shutdown) == 'finalized'
+    assert node.says('shut down: images are not answered; only a restart changes that')
+    assert not answered_within_a_second()
+
+
+def test_empty_lists_at_the_start_are_told_as_what_they_mean(
+    peer: Any, run_node: Any, tiny_weights: Path
+) -> None:
+    names = ['mask_classes', 'overlay_classes', 'cameras']
+    node = run_node('segment_node', *ros_args(tiny_weights, *(f'{name}:=[]' for name in names)))
+    assert node.says('active: segmenting /image')
+    # rclpy answers nothing at all where one of them has no value.
+    request = GetParameters.Request(names=[*names, 'overlay_alpha'])
+    answer = peer.call(GetParameters, '/segment_node/get_parameters', request)
+    assert [list(v.string_array_value) for v in answer.values[:3]] == [['all'], ['all'], ['']]
+    assert answer.values[3].double_value == 0.5
+    assert set_parameter(peer, 'mask_classes', ['road']).successful
+    assert set_parameter(peer, 'mask_classes', []).successful
 
 
 def test_live_parameters_and_refusals(peer: Any, run_node: Any, tiny_weights: Path) -> None:
