@@ -15,7 +15,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,11 @@ from spssn_ros.evaluation.categories import categories_for
 from spssn_ros.evaluation.confusion import ConfusionMatrix
 from spssn_ros.evaluation.report import Gallery, Source
 from spssn_ros.evaluation.result import EvaluationResult
+from spssn_ros.evaluation.rounds import Place, Rounds
 from spssn_ros.evaluation.truth import TruthFormat, truth_labels
 from spssn_ros.imaging import to_labels, to_rgb
 from spssn_ros.labels import LabelSet
 from spssn_ros.runtime import EvenSample, Percentiles
-
-_Waiting = dict[int, tuple[float, Any]]
 
 _MAX_WAITING = 300
 """Labels and truth kept for their other half; a camera at 30 Hz takes 10 s to fill it."""
@@ -45,10 +44,22 @@ _LATENCIES = 10_000
 """Of which percentiles are told; of more pairs, as come in days, so many are evenly taken."""
 
 
+class _Half(NamedTuple):
+    """What waits for its other half: when it came, by the clock and by the truth, and itself."""
+
+    arrived_s: float
+    place: Place
+    message: Any
+
+
+_Waiting = dict[int, _Half]
+
+
 class LiveEvaluation:
     """Pairs label and truth messages by header stamp and scores each pair once.
 
     Messages without a stamp are not paired: they all would be with the latest of the other kind.
+    Of a bag that is played in a loop, what is left of one round is not paired with the next one.
 
     Latency is the time from the truth's arrival to the label's: a bag player sends a frame's
     image and truth together, whatever clock their stamps come from.
@@ -84,7 +95,8 @@ class LiveEvaluation:
         self.frames = self.pairs_refused = self.labels_received = self.truths_received = 0
         self._source = source
         self._clock = clock
-        # What waits for its other half, by stamp: when it came, and the message.
+        self._rounds = Rounds()
+        # What waits for its other half, by stamp.
         self._images: _Waiting = {}
         self._truth: _Waiting = {}
         self._labels: _Waiting = {}
@@ -94,7 +106,7 @@ class LiveEvaluation:
 
     def add_image(self, stamp_ns: int, message: Any) -> None:
         """Take a camera image, for the gallery; it belongs to the label of its stamp."""
-        _keep(self._images, stamp_ns, (self._clock(), message), _MAX_IMAGES)
+        _keep(self._images, stamp_ns, self._half(message), _MAX_IMAGES)
 
     def add_truth(self, stamp_ns: int, message: Any) -> None:
         """Take a truth image.
@@ -107,9 +119,13 @@ class LiveEvaluation:
         if not stamp_ns:
             self._forgotten_truth += 1
             raise _unstamped('truth image')
-        arrived = (self._clock(), message)
-        self._forgotten_truth += _keep(self._truth, stamp_ns, arrived, _MAX_WAITING)
-        if stamp_ns in self._labels:
+        self._rounds.follow(stamp_ns)
+        self._forgotten_truth += _keep(self._truth, stamp_ns, self._half(message), _MAX_WAITING)
+        label = self._labels.get(stamp_ns)
+        if label is not None and self._rounds.is_old_label(label.place, stamp_ns):
+            del self._labels[stamp_ns]
+            self._forgotten_labels += 1
+        elif label is not None:
             self._score(stamp_ns)
 
     def add_label(self, stamp_ns: int, message: Any) -> None:
@@ -119,16 +135,20 @@ class LiveEvaluation:
             BadImageError: it has no stamp, or completes a pair that cannot be scored.
 
         """
-        now = self._clock()
+        half = self._half(message)
         if not self.labels_received:
-            self._first_s = now
-        self._last_s = now
+            self._first_s = half.arrived_s
+        self._last_s = half.arrived_s
         self.labels_received += 1
         if not stamp_ns:
             self._forgotten_labels += 1
             raise _unstamped('label')
-        self._forgotten_labels += _keep(self._labels, stamp_ns, (now, message), _MAX_WAITING)
-        if stamp_ns in self._truth:
+        self._forgotten_labels += _keep(self._labels, stamp_ns, half, _MAX_WAITING)
+        truth = self._truth.get(stamp_ns)
+        if truth is not None and self._rounds.is_old_truth(truth.place, stamp_ns):
+            del self._truth[stamp_ns]
+            self._forgotten_truth += 1
+        elif truth is not None:
             self._score(stamp_ns)
 
     def result(self) -> EvaluationResult:
@@ -155,9 +175,12 @@ class LiveEvaluation:
             }
         return result
 
+    def _half(self, message: Any) -> _Half:
+        return _Half(self._clock(), self._rounds.place, message)
+
     def _score(self, stamp_ns: int) -> None:
-        arrived_s, label = self._labels.pop(stamp_ns)
-        sent_s, truth_message = self._truth.pop(stamp_ns)
+        arrived_s, _, label = self._labels.pop(stamp_ns)
+        sent_s, _, truth_message = self._truth.pop(stamp_ns)
         try:
             truth = truth_labels(truth_message, self.label_set, self.truth_format)
             prediction = to_labels(label)
@@ -175,11 +198,11 @@ class LiveEvaluation:
 
     def _picture(self, stamp_ns: int, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
         """Return the camera image of a scored frame, if it came and is of the labels' size."""
-        _, message = self._images.pop(stamp_ns, (0.0, None))
-        if message is None or (message.height, message.width) != shape:
+        half = self._images.pop(stamp_ns, None)
+        if half is None or (half.message.height, half.message.width) != shape:
             return None
         try:
-            return to_rgb(message)
+            return to_rgb(half.message)
         except BadImageError:
             # The scores do not need the picture.
             return None
@@ -192,7 +215,7 @@ def _unstamped(what: str) -> BadImageError:
     )
 
 
-def _keep(waiting: _Waiting, stamp_ns: int, item: tuple[float, Any], most: int) -> int:
+def _keep(waiting: _Waiting, stamp_ns: int, item: _Half, most: int) -> int:
     """Have an item wait; return how many others will not be waited for any longer.
 
     That is the one of the same stamp, as from the round before of a bag that is played in a loop,
@@ -207,4 +230,4 @@ def _keep(waiting: _Waiting, stamp_ns: int, item: tuple[float, Any], most: int) 
 
 
 def _bytes(waiting: _Waiting) -> int:
-    return sum(len(message.data) for _, message in waiting.values())
+    return sum(len(half.message.data) for half in waiting.values())

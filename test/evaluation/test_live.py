@@ -142,6 +142,82 @@ def test_a_bag_played_in_a_loop_counts_its_drops_in_every_round(
     assert result.extra['latency_ms']['p99'] == 20.0
 
 
+PERIOD_S = 0.1
+FRAMES = 10
+
+
+def play_in_a_loop(
+    evaluation: LiveEvaluation,
+    clock: Clock,
+    mono: Mono,
+    rounds: int,
+    latency: Callable[[int, int], float | None],
+    lost_truth: frozenset[tuple[int, int]] = frozenset(),
+) -> None:
+    """Have rounds of ten frames come at 10 Hz.
+
+    `latency` tells that of a label, by round and frame, in frames; None for none at all.
+    """
+    events: list[tuple[float, Callable[[int, Any], None], int]] = []
+    for number in range(rounds):
+        for frame in range(FRAMES):
+            at = float(number * FRAMES + frame)
+            if (number, frame) not in lost_truth:
+                events.append((at, evaluation.add_truth, frame))
+            late = latency(number, frame)
+            if late is not None:
+                events.append((at + late, evaluation.add_label, frame))
+    for at, add, frame in sorted(events, key=lambda event: event[0]):
+        clock.now = 50.0 + at * PERIOD_S
+        add(1_000 + frame * 100, mono(TRUTH))
+
+
+@pytest.mark.parametrize('late', [-0.5, 0.5, 3.5])
+@pytest.mark.parametrize('lost', [0, 1, 5, 9])
+def test_what_one_round_of_a_loop_left_is_not_paired_with_the_next(
+    evaluation: LiveEvaluation, clock: Clock, mono: Mono, lost: int, late: float
+) -> None:
+    play_in_a_loop(evaluation, clock, mono, 4, lambda r, f: None if (r, f) == (1, lost) else late)
+    result = evaluation.result()
+    assert (result.frames, result.unmatched_images, result.unmatched_labels) == (39, 0, 1)
+    assert result.extra['latency_ms']['p99'] == pytest.approx(max(0.0, late * 100.0), abs=0.01)
+
+
+@pytest.mark.parametrize('late', [-0.5, 0.5, 3.5])
+@pytest.mark.parametrize('lost', [1, 5, 8])
+def test_a_label_of_one_round_of_a_loop_is_not_paired_with_the_next_one_s_truth(
+    evaluation: LiveEvaluation, clock: Clock, mono: Mono, lost: int, late: float
+) -> None:
+    gone = frozenset({(1, lost)})
+    play_in_a_loop(evaluation, clock, mono, 4, lambda r, f: late, gone)
+    result = evaluation.result()
+    assert (result.frames, result.unmatched_images, result.unmatched_labels) == (39, 1, 0)
+    latency_ms = result.extra['latency_ms']
+    assert latency_ms['p50'] == pytest.approx(max(0.0, late * 100.0), abs=0.01)
+
+
+def test_a_node_that_was_away_for_rounds_leaves_the_latency_as_it_is(
+    evaluation: LiveEvaluation, clock: Clock, mono: Mono
+) -> None:
+    play_in_a_loop(
+        evaluation, clock, mono, 6, lambda r, f: None if 1 <= r <= 2 else (-0.5, 0.5)[f % 2]
+    )
+    result = evaluation.result()
+    assert (result.frames, result.unmatched_images, result.unmatched_labels) == (40, 0, 20)
+    assert result.extra['latency_ms']['p99'] == pytest.approx(50.0, abs=0.01)
+
+
+def test_two_cameras_whose_stamps_alternate_are_no_loop(
+    evaluation: LiveEvaluation, mono: Mono
+) -> None:
+    stamps = [stamp for n in range(1, 50) for stamp in (1000 * n, 1000 * n - 700)]
+    for stamp in stamps:
+        evaluation.add_truth(stamp, mono(TRUTH))
+    for stamp in stamps:
+        evaluation.add_label(stamp, mono(TRUTH))
+    assert evaluation.frames == len(stamps)
+
+
 def test_pairs_that_cannot_be_scored_are_told_apart_from_what_is_unmatched(
     evaluation: LiveEvaluation, mono: Mono
 ) -> None:
