@@ -181,7 +181,7 @@ class BagPlayer:
             self._wait_for(last_ns + (period_ns or 1_000_000_000), first_ns, start)
 
     def _create_publisher(self, name: str, info: TopicInfo) -> Publisher | None:
-        package, _, type_name = info.type.partition('/msg/')
+        package, message, type_name = info.type.partition('/msg/')
         qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
         if info.latched:
             qos.durability = DurabilityPolicy.TRANSIENT_LOCAL
@@ -190,6 +190,9 @@ class BagPlayer:
             return self._node.create_publisher(message_class, name, qos)
         except (ImportError, AttributeError):
             problem = f'message package {package} with type {type_name} is not installed'
+            if not message:
+                # What services and actions exchange may be recorded, too.
+                problem = f'its type {info.type} is no message'
         except InvalidTopicNameException:
             problem = 'ROS 2 does not allow that name'
         self._node.get_logger().warning(f'{name} is skipped: {problem}')

@@ -388,12 +388,14 @@ def test_types_that_are_not_installed_are_skipped(fake: FakeNode, bag: Path) -> 
     unknown = {
         '/a': TopicInfo('no_such_package/msg/Thing', 1, False),
         '/b': TopicInfo('sensor_msgs/msg/NoSuchType', 1, False),
+        '/c/_service_event': TopicInfo('std_srvs/srv/Trigger_Event', 1, False),
     }
     with pytest.raises(BagError, match='has no topic that can be published here'):
         make_player(fake, bag, unknown, 1.0)
     assert fake.warnings == [
         '/a is skipped: message package no_such_package with type Thing is not installed',
         '/b is skipped: message package sensor_msgs with type NoSuchType is not installed',
+        '/c/_service_event is skipped: its type std_srvs/srv/Trigger_Event is no message',
     ]
     make_player(fake, bag, {**unknown, **IMAGES}, 1.0).play(loop=False)
     assert len(fake.published) == FRAMES
