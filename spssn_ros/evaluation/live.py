@@ -59,10 +59,11 @@ class LiveEvaluation:
     """Pairs label and truth messages by header stamp and scores each pair once.
 
     Messages without a stamp are not paired: they all would be with the latest of the other kind.
-    Of a bag that is played in a loop, what is left of one round is not paired with the next one.
 
     Latency is the time from the truth's arrival to the label's: a bag player sends a frame's
-    image and truth together, whatever clock their stamps come from.
+    image and truth together, whatever clock their stamps come from. Where a bag is played in a
+    loop and one of them is missing, the other is paired with that of the next round, which is as
+    good for the scores, but tells no latency.
 
     Args:
         label_set: the classes.
@@ -122,11 +123,8 @@ class LiveEvaluation:
         self._rounds.follow(stamp_ns)
         self._forgotten_truth += _keep(self._truth, stamp_ns, self._half(message), _MAX_WAITING)
         label = self._labels.get(stamp_ns)
-        if label is not None and self._rounds.is_old_label(label.place, stamp_ns):
-            del self._labels[stamp_ns]
-            self._forgotten_labels += 1
-        elif label is not None:
-            self._score(stamp_ns)
+        if label is not None:
+            self._score(stamp_ns, self._rounds.is_old_label(label.place, stamp_ns))
 
     def add_label(self, stamp_ns: int, message: Any) -> None:
         """Take a label image.
@@ -145,11 +143,8 @@ class LiveEvaluation:
             raise _unstamped('label')
         self._forgotten_labels += _keep(self._labels, stamp_ns, half, _MAX_WAITING)
         truth = self._truth.get(stamp_ns)
-        if truth is not None and self._rounds.is_old_truth(truth.place, stamp_ns):
-            del self._truth[stamp_ns]
-            self._forgotten_truth += 1
-        elif truth is not None:
-            self._score(stamp_ns)
+        if truth is not None:
+            self._score(stamp_ns, self._rounds.is_old_truth(truth.place, stamp_ns))
 
     def result(self) -> EvaluationResult:
         """Return the scores so far; what waits for its other half counts as unmatched."""
@@ -178,7 +173,7 @@ class LiveEvaluation:
     def _half(self, message: Any) -> _Half:
         return _Half(self._clock(), self._rounds.place, message)
 
-    def _score(self, stamp_ns: int) -> None:
+    def _score(self, stamp_ns: int, is_of_two_rounds: bool) -> None:
         arrived_s, _, label = self._labels.pop(stamp_ns)
         sent_s, _, truth_message = self._truth.pop(stamp_ns)
         try:
@@ -189,7 +184,7 @@ class LiveEvaluation:
             self.pairs_refused += 1
             raise BadImageError(f'frame with stamp {stamp_ns} ns: {error}') from error
         # Truth that came after its label (another route through DDS) had no latency to measure.
-        if self._latencies_ms.wants_next():
+        if not is_of_two_rounds and self._latencies_ms.wants_next():
             self._latencies_ms.add(max(0.0, arrived_s - sent_s) * 1e3)
         self.frames += 1
         if self.gallery is not None:

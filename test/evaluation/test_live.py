@@ -174,7 +174,7 @@ def play_in_a_loop(
 
 @pytest.mark.parametrize('late', [-0.5, 0.5, 3.5])
 @pytest.mark.parametrize('lost', [0, 1, 5, 9])
-def test_what_one_round_of_a_loop_left_is_not_paired_with_the_next(
+def test_what_one_round_of_a_loop_left_tells_no_latency_in_the_next(
     evaluation: LiveEvaluation, clock: Clock, mono: Mono, lost: int, late: float
 ) -> None:
     play_in_a_loop(evaluation, clock, mono, 4, lambda r, f: None if (r, f) == (1, lost) else late)
@@ -185,7 +185,7 @@ def test_what_one_round_of_a_loop_left_is_not_paired_with_the_next(
 
 @pytest.mark.parametrize('late', [-0.5, 0.5, 3.5])
 @pytest.mark.parametrize('lost', [1, 5, 8])
-def test_a_label_of_one_round_of_a_loop_is_not_paired_with_the_next_one_s_truth(
+def test_a_label_of_one_round_of_a_loop_tells_no_latency_in_the_next(
     evaluation: LiveEvaluation, clock: Clock, mono: Mono, lost: int, late: float
 ) -> None:
     gone = frozenset({(1, lost)})
@@ -216,6 +216,18 @@ def test_two_cameras_whose_stamps_alternate_are_no_loop(
     for stamp in stamps:
         evaluation.add_label(stamp, mono(TRUTH))
     assert evaluation.frames == len(stamps)
+
+
+def test_pairs_are_found_in_whatever_order_they_come(
+    evaluation: LiveEvaluation, mono: Mono
+) -> None:
+    stamps = [300, 200, 100, 250, 150]
+    for stamp in stamps:
+        evaluation.add_truth(stamp, mono(TRUTH))
+    for stamp in sorted(stamps):
+        evaluation.add_label(stamp, mono(TRUTH))
+    assert evaluation.frames == len(stamps)
+    assert evaluation.result().unmatched_labels == 0
 
 
 def test_pairs_that_cannot_be_scored_are_told_apart_from_what_is_unmatched(
