@@ -148,7 +148,7 @@ def test_weights_trained_without_val_have_not_seen_it() -> None:
     info = read_info('spssn_camvid_without_val')
     assert (info.model, info.label_set, info.input_size) == ('spssn', CAMVID, (960, 720))
     splits = [stage['config']['train_splits'] for stage in info.recipe['stages']]
-    assert splits == [['train']] * 5
+    assert splits == [['train']] * 6
     assert find_weights('spssn_camvid_without_val').stat().st_size < 6e6
 
 
