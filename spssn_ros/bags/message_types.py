@@ -28,7 +28,9 @@ from spssn_ros.errors import BagError
 
 _IDL_SEPARATOR = '=' * 80 + '\n'
 
-IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+IMAGE_TYPE = 'sensor_msgs/msg/Image'
+COMPRESSED_IMAGE_TYPE = 'sensor_msgs/msg/CompressedImage'
+IMAGE_TYPES = (IMAGE_TYPE, COMPRESSED_IMAGE_TYPE)
 """Types whose fields are the same in every distribution, and which are read by those names."""
 
 

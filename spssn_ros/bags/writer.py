@@ -39,12 +39,11 @@ from rosbags.typesys import Stores, get_typestore
 
 from spssn_ros.bags.bag_path import check_database_name
 from spssn_ros.bags.checksums import add_chunk_checksums
+from spssn_ros.bags.message_types import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
 from spssn_ros.bags.stamps import END_OF_TIME_NS
 from spssn_ros.errors import BadImageError, BagError
 from spssn_ros.files import explain
 
-_IMAGE = 'sensor_msgs/msg/Image'
-_COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
 _CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
 
 _ENCODINGS = {('uint8', 3): 'rgb8', ('uint8',): 'mono8', ('uint16',): 'mono16'}
@@ -180,7 +179,7 @@ class BagWriter:
         pixels = np.ascontiguousarray(image, image.dtype.newbyteorder('<'))
         self._write(
             topic,
-            _IMAGE,
+            IMAGE_TYPE,
             stamp_ns,
             frame_id,
             height=image.shape[0],
@@ -197,7 +196,7 @@ class BagWriter:
         """Write a sensor_msgs/CompressedImage of an encoded file ('jpeg' or 'png')."""
         self._write(
             topic,
-            _COMPRESSED_IMAGE,
+            COMPRESSED_IMAGE_TYPE,
             stamp_ns,
             frame_id,
             format=image_format,

@@ -19,9 +19,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from spssn_ros.bags.message_types import COMPRESSED_IMAGE_TYPE
 from spssn_ros.bags.reader import BagReader
-
-_COMPRESSED_TYPE = 'sensor_msgs/msg/CompressedImage'
 
 
 def camera_topic(bag: BagReader, topic: str, tells: bool = True) -> str:
@@ -34,7 +33,7 @@ def camera_topic(bag: BagReader, topic: str, tells: bool = True) -> str:
 
     """
     compressed = f'{topic}/compressed'
-    if topic in bag.topics or bag.types(compressed) != [_COMPRESSED_TYPE]:
+    if topic in bag.topics or bag.types(compressed) != [COMPRESSED_IMAGE_TYPE]:
         return topic
     if tells:
         _say_once(f'topic {topic!r} is not in bag {bag.path}; reading {compressed!r} instead')

@@ -15,7 +15,7 @@
 
 from spssn_ros.runtime.causes import Causes
 from spssn_ros.runtime.gate import Gate
-from spssn_ros.runtime.interrupts import lost_interrupts_raised_again, sigterm_raised
+from spssn_ros.runtime.interrupts import end_signals_raised, lost_interrupts_raised_again
 from spssn_ros.runtime.mailbox import Mailbox, SlotCounts
 from spssn_ros.runtime.map_ahead import map_ahead
 from spssn_ros.runtime.memory import (
@@ -38,10 +38,10 @@ __all__ = [
     'Rate',
     'SlotCounts',
     'Worker',
+    'end_signals_raised',
     'give_back_freed_memory',
     'keep_all_freed_memory',
     'keep_freed_memory',
     'lost_interrupts_raised_again',
     'map_ahead',
-    'sigterm_raised',
 ]

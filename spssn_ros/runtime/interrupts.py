@@ -63,7 +63,7 @@ def lost_interrupts_raised_again() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def sigterm_raised() -> Iterator[None]:
+def end_signals_raised() -> Iterator[None]:
     """Have SIGTERM raise SystemExit (143) in the main thread, where it would end Python at once.
 
     So does SIGHUP (129), which comes when the terminal closes. What is half-written is removed, as

@@ -20,6 +20,7 @@ import shutil
 from pathlib import Path
 
 from spssn_ros.bags.labelled import IMAGE_TOPIC, LABEL_TOPIC, write_street_bag
+from spssn_ros.bags.message_types import COMPRESSED_IMAGE_TYPE
 from spssn_ros.bags.reader import BagReader
 from spssn_ros.errors import BagError, ConfigError
 from spssn_ros.evaluation.camera_topic import camera_topic
@@ -30,7 +31,6 @@ from spssn_ros.models import find_weights
 from spssn_ros.synthetic import StreetScene
 from spssn_ros.tools.frames import only_camera
 
-_COMPRESSED = 'sensor_msgs/msg/CompressedImage'
 _WHICH = 'say which one is the camera with IMAGE_TOPIC= (or --image-topic)'
 _STREET_RATE_HZ = 15.0
 _OVERLAY = re.compile(r'overlay_\d+\.png')
@@ -162,7 +162,7 @@ def _topics(path: Path, image_topic: str, label_topic: str) -> tuple[str, str, b
             label_topic = LABEL_TOPIC
         image_topic = image_topic or only_camera(bag, label_topic, _WHICH)
         bag.require_images(*(topic for topic in (image_topic, label_topic) if topic))
-    return image_topic, label_topic, topics[image_topic].type == _COMPRESSED
+    return image_topic, label_topic, topics[image_topic].type == COMPRESSED_IMAGE_TYPE
 
 
 def _print_summary(scores: dict[str, object]) -> None:

@@ -33,7 +33,7 @@ from spssn_ros.errors import SpssnError
 from spssn_ros.files import explain
 from spssn_ros.image_file import silence_decoders
 from spssn_ros.missing import explain_import
-from spssn_ros.runtime import lost_interrupts_raised_again, sigterm_raised
+from spssn_ros.runtime import end_signals_raised, lost_interrupts_raised_again
 from spssn_ros.tools import (
     average,
     benchmark,
@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args.debug:
         silence_decoders()
     try:
-        with lost_interrupts_raised_again(), sigterm_raised():
+        with lost_interrupts_raised_again(), end_signals_raised():
             status: int = args.func(args)
     except (SpssnError, OSError, ImportError) as error:
         if args.debug:
