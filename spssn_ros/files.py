@@ -80,12 +80,18 @@ def read_plain(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
     return data
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, durable: bool = True) -> None:
     """Write `data` to a temporary name beside `path`, then rename it; nothing half-written stays.
 
     Where `path` is a link it stays one: the file that it leads to is written so. A pipe or device
     that `path` names is written to directly. So is what the process has open already, as
     /dev/stdout: where that is a file, the data comes behind what it holds.
+
+    Args:
+        path: the file.
+        data: its content.
+        durable: after a power cut, too, there is the old file or the whole new one. Waiting for
+            the disk takes milliseconds, too long for thousands of files.
 
     Raises:
         OSError: the folder is missing or not writable, or the disk is full; it names `path`.
@@ -105,6 +111,10 @@ def write_whole(path: Path, data: bytes) -> None:
             path.write_bytes(data)
             return
         temporary.write_bytes(data)
+        if durable:
+            # Some file systems put the new name on the disk before the data.
+            with temporary.open('rb') as file:
+                os.fsync(file.fileno())
         temporary.replace(target)
     except OSError as error:
         # That of a full disk names no file, and others the temporary one.

@@ -103,16 +103,8 @@ def test_threads_and_containers_that_write_one_file_are_not_in_each_other_s_way(
 ) -> None:
     # Containers number their processes each from 1.
     monkeypatch.setattr(os, 'getpid', lambda: 1)
-    begun = threading.Barrier(2)
-    write_bytes = Path.write_bytes
-
-    def together(path: Path, data: bytes) -> int:
-        begun.wait(60)
-        count = write_bytes(path, data)
-        begun.wait(60)
-        return count
-
-    monkeypatch.setattr(Path, 'write_bytes', together)
+    written_both = threading.Barrier(2)
+    monkeypatch.setattr(os, 'fsync', lambda _number: written_both.wait(60))
     contents = (b'a' * 1000, b'b' * 10)
     with ThreadPoolExecutor() as pool:
         for written in [pool.submit(write_whole, tmp_path / 'one', data) for data in contents]:
@@ -137,6 +129,27 @@ def test_a_failure_names_the_file_and_keeps_it(tmp_path: Path) -> None:
         assert caught.value.filename == str(path)
     (tmp_path / 'root').unlink()
     assert [path.name for path in tmp_path.rglob('*')] == ['folder', 'inside']
+
+
+def test_the_old_file_stays_until_the_new_one_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quota or a network's disk may refuse only then."""
+    path = tmp_path / 'a'
+    path.write_bytes(b'before')
+    seen: list[bytes] = []
+
+    def full(number: int) -> None:
+        seen.extend((Path(f'/proc/self/fd/{number}').read_bytes(), path.read_bytes()))
+        raise OSError(errno.EDQUOT, 'Disk quota exceeded')
+
+    monkeypatch.setattr(os, 'fsync', full)
+    with pytest.raises(OSError, match='Disk quota exceeded') as caught:
+        write_whole(path, b'after')
+    assert seen == [b'after', b'before']
+    assert caught.value.filename == str(path)
+    assert path.read_bytes() == b'before'
+    assert [entry.name for entry in tmp_path.iterdir()] == ['a']
 
 
 def test_what_is_no_plain_file_is_written_to_as_it_is(tmp_path: Path) -> None:

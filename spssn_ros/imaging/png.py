@@ -36,4 +36,4 @@ def write_png(path: Path, picture: NDArray[np.uint8]) -> None:
         OSError: the file cannot be written.
 
     """
-    write_whole(path, encode_png(picture))
+    write_whole(path, encode_png(picture), durable=False)
