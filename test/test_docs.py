@@ -51,6 +51,7 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
         ('input_sizes', 'results', 'camvid_input_sizes_cpu_amx', 'weights'),
         ('input_sizes', 'results', 'camvid_input_sizes_fast_cpu_amx', 'weights'),
         ('input_sizes', 'results', 'camvid_input_sizes_without_val_cpu_avx512_amd', 'weights'),
+        ('input_sizes', 'results', 'camvid_input_sizes_second_seed_cpu_avx512_amd', 'weights'),
     ],
 )
 def test_tables_are_those_of_the_committed_results(
@@ -307,6 +308,27 @@ def test_agreement_with_float32() -> None:
         cells += [f'{100 * e["differing"]:.2g}, {100 * e["miou"]:.2f}' for e in others]
         row = f'| `{weights}` | {" | ".join(cells)} |'
         assert row in (ROOT / 'docs/speed.md').read_text()
+
+
+def test_scores_of_the_second_seed() -> None:
+    text = (ROOT / 'docs/weights.md').read_text()
+    results = result('camvid_input_sizes_second_seed_cpu_avx512_amd')['results']
+    for label, name in (
+        ('stage 1', 'second_seed_stage1'),
+        ('first cycle', 'second_seed_stage2'),
+        ('second cycle', 'second_seed'),
+        ('the mean of both ends', 'second_seed_mean'),
+    ):
+        for split, place in (
+            ('val', 'val, a place never seen'),
+            ('last fifths', 'last fifth of every drive'),
+        ):
+            found = results[name][split]['960x720']
+            averages = [100 * found[key] for key in ('miou', 'class_average', 'global_average')]
+            assert '| {} | {} | {:.1f} | {:.1f} | {:.1f} |'.format(label, place, *averages) in text
+            if name == 'second_seed_mean':
+                cells = ' | '.join(f'{100 * value:.1f}' for value in found['iou'].values())
+                assert f'| the mean, {split} | {cells} |' in text
 
 
 def test_scores_by_class_in_the_readme() -> None:
