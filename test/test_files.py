@@ -103,8 +103,16 @@ def test_threads_and_containers_that_write_one_file_are_not_in_each_other_s_way(
 ) -> None:
     # Containers number their processes each from 1.
     monkeypatch.setattr(os, 'getpid', lambda: 1)
-    written_both = threading.Barrier(2)
-    monkeypatch.setattr(os, 'fsync', lambda _number: written_both.wait(60))
+    begun = threading.Barrier(2)
+    write_bytes = Path.write_bytes
+
+    def together(path: Path, data: bytes) -> int:
+        begun.wait(60)
+        count = write_bytes(path, data)
+        begun.wait(60)
+        return count
+
+    monkeypatch.setattr(Path, 'write_bytes', together)
     contents = (b'a' * 1000, b'b' * 10)
     with ThreadPoolExecutor() as pool:
         for written in [pool.submit(write_whole, tmp_path / 'one', data) for data in contents]:

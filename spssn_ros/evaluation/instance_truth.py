@@ -22,13 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spssn_ros.bags.labelled import INSTANCE_TOPIC
+from spssn_ros.bags.message_types import IMAGE_TYPE
 from spssn_ros.bags.reader import BagMessage, BagReader
 from spssn_ros.bags.stamps import header_stamp_ns, stamp_text
 from spssn_ros.errors import BadImageError, BagError
 from spssn_ros.imaging import view
 
 _ENCODINGS = ('mono16', '16UC1', 'mono8', '8UC1')
-_TYPE = 'sensor_msgs/msg/Image'
 
 
 class InstanceImages:
@@ -57,10 +57,10 @@ class InstanceImages:
             bag = stack.enter_context(self._bag)
             bag.require(self._topic)
             found = bag.types(self._topic)
-            if found != [_TYPE]:
+            if found != [IMAGE_TYPE]:
                 raise BagError(
                     f'topic {self._topic!r} of bag {bag.path} is {" and ".join(found)}, not '
-                    f'{_TYPE}; choose another --instance-topic'
+                    f'{IMAGE_TYPE}; choose another --instance-topic'
                 )
             # Only where all is well does the bag stay open.
             stack.pop_all()

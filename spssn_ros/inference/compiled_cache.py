@@ -78,7 +78,9 @@ class CompiledCache:
         """Keep `data`; where that cannot be done, say so once."""
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_whole(self._path(digest), _MAGIC + hashlib.sha256(data).digest() + data)
+            content = _MAGIC + hashlib.sha256(data).digest() + data
+            # What a power cut leaves of it is known by its digest; a start need not wait.
+            write_whole(self._path(digest), content, durable=False)
             self._remove_oldest()
         except OSError as error:
             say_once(
